@@ -1,0 +1,47 @@
+"""openautoglm: from labelled hand gestures to a small, measured INT8 program for the phone.
+
+The public names are loaded when they are first used: importing the package loads nothing heavy.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from openautoglm.api import AutoModel as AutoModel
+    from openautoglm.data.folder import FolderGestures as FolderGestures
+    from openautoglm.data.module import GestureData as GestureData
+    from openautoglm.data.parquet import ParquetGestures as ParquetGestures
+    from openautoglm.data.synthetic import SyntheticGestures as SyntheticGestures
+    from openautoglm.losses import DKD as DKD
+    from openautoglm.losses import KD as KD
+    from openautoglm.models import create_model as create_model
+    from openautoglm.train import LitClassify as LitClassify
+    from openautoglm.train import LitDistill as LitDistill
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "AutoModel": "api",
+    "DKD": "losses",
+    "FolderGestures": "data",
+    "GestureData": "data",
+    "KD": "losses",
+    "LitClassify": "train",
+    "LitDistill": "train",
+    "ParquetGestures": "data",
+    "SyntheticGestures": "data.synthetic",
+    "create_model": "models",
+}
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'openautoglm' has no attribute {name!r}")
+    return getattr(import_module(f"openautoglm.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

@@ -1,0 +1,305 @@
+"""Surgery on exported graphs: BatchNorm modes and folding, and quantisers whose scales no longer move.
+
+torchao toggles BatchNorm by matching patterns and puts default settings in place of the model's own, and folds it by
+exporting about a hundred patterns (ten seconds a conversion). The nodes say all that is needed, so they are edited
+directly here.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.fx import GraphModule, Node
+
+
+@contextmanager
+def quiet_torch() -> Iterator[None]:
+    """Hold back notes of torch and torchao that a user can do nothing about; errors still raise."""
+    loggers = [logging.getLogger(name) for name in ("torch.utils._pytree", "torch.export", "torchao")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+with quiet_torch():
+    from torchao.quantization.pt2e.fake_quantize import FakeQuantize, FakeQuantizeBase
+
+AnyNode = Any
+"""A ``torch.fx.Node``; fx types its arguments as everything there is, so they are taken unchecked."""
+
+_ATEN = torch.ops.aten
+_CONVOLUTIONS = (_ATEN.conv1d.default, _ATEN.conv2d.default)
+_BATCH_NORM = _ATEN.batch_norm.default
+_DROPOUT = (_ATEN.dropout.default, _ATEN.dropout_.default)
+_TRAINING, _MOMENTUM, _EPS = 5, 6, 7
+
+
+class GridQuantize(FakeQuantizeBase):
+    """Rounding to a grid whose scale is given, not observed.
+
+    Args:
+        learnt: torchao's quantiser to take the settings and, where there is one, the scale from.
+    """
+
+    scale: Tensor
+    zero_point: Tensor
+
+    def __init__(self, learnt: FakeQuantize) -> None:
+        super().__init__()
+        observer = learnt.activation_post_process
+        self.dtype = learnt.dtype
+        self.qscheme = learnt.qscheme
+        self.is_per_channel = learnt.is_per_channel
+        self.ch_axis = learnt.ch_axis
+        self.is_dynamic = False
+        self.quant_min = int(observer.quant_min)
+        self.quant_max = int(observer.quant_max)
+        self.register_buffer("scale", learnt.scale.detach().clone())
+        self.register_buffer("zero_point", learnt.zero_point.detach().clone())
+
+    def calculate_qparams(self) -> tuple[Tensor, Tensor]:
+        """Scale and zero point, as conversion asks for them."""
+        return self.scale.clone(), self.zero_point.clone()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Round to the grid; the gradient passes through."""
+        if not self.fake_quant_enabled[0]:
+            return x
+        limits = (self.quant_min, self.quant_max)
+        if self.is_per_channel:
+            return torch.fake_quantize_per_channel_affine(x, self.scale, self.zero_point, self.ch_axis, *limits)
+        return torch.fake_quantize_per_tensor_affine(x, self.scale, self.zero_point, *limits)
+
+    def integers(self, x: Tensor) -> Tensor:
+        """``x`` on the grid, int8, rounded as the converted graph rounds it."""
+        ops = torch.ops.quantized_decomposed
+        limits = (self.quant_min, self.quant_max, torch.int8)
+        x = x.detach()
+        on_grid: Tensor
+        if self.is_per_channel:
+            on_grid = ops.quantize_per_channel(x, self.scale, self.zero_point, self.ch_axis, *limits)
+        else:
+            on_grid = ops.quantize_per_tensor(x, float(self.scale), int(self.zero_point), *limits)
+        return on_grid
+
+    def floats(self, integers: Tensor) -> Tensor:
+        """Inverse of ``integers``."""
+        ops = torch.ops.quantized_decomposed
+        limits = (self.quant_min, self.quant_max, torch.int8)
+        values: Tensor
+        if self.is_per_channel:
+            values = ops.dequantize_per_channel(integers, self.scale, self.zero_point, self.ch_axis, *limits)
+        else:
+            values = ops.dequantize_per_tensor(integers, float(self.scale), int(self.zero_point), *limits)
+        return values
+
+
+class WeightQuantize(GridQuantize):
+    """Symmetric grid that follows a weight: scale = max |w| / 127, per channel.
+
+    torchao's fused quantiser averages over steps, and gives channels without negative weights a zero point, which no
+    runtime takes.
+    """
+
+    _SMALLEST_SCALE = 2.0**-16
+
+    def __init__(self, learnt: FakeQuantize, num_channels: int) -> None:
+        super().__init__(learnt)
+        self.scale = torch.ones(num_channels)
+        self.zero_point = torch.zeros(num_channels, dtype=torch.int32)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Observe, unless that is switched off, and round."""
+        if self.observer_enabled[0]:
+            others = [axis for axis in range(x.dim()) if axis != self.ch_axis]
+            largest = x.detach().abs().amax(others)
+            self.scale.copy_((largest / self.quant_max).clamp_min(self._SMALLEST_SCALE))
+        return super().forward(x)
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """A BatchNorm and the convolution that feeds it."""
+
+    batch_norm: AnyNode
+    convolution: AnyNode
+    weight: AnyNode
+    bias: AnyNode | None
+
+
+def unlock(graph: GraphModule) -> GraphModule:
+    """Take away the train() and eval() of exported graphs, which raise."""
+    for name in ("train", "eval"):
+        graph.__dict__.pop(name, None)
+    return graph
+
+
+def quantizer_nodes(graph: GraphModule) -> Iterator[tuple[AnyNode, FakeQuantizeBase]]:
+    """Calls of quantisers, in the order of the graph."""
+    for node in graph.graph.nodes:
+        if node.op == "call_module":
+            module = graph.get_submodule(node.target)
+            if isinstance(module, FakeQuantizeBase):
+                yield node, module
+
+
+def has_range(module: FakeQuantizeBase) -> bool:
+    """Whether a quantiser has seen anything, or needs not to."""
+    if not isinstance(module, FakeQuantize):
+        return True
+    smallest = module.activation_post_process.min_val
+    return smallest.numel() > 0 and bool(torch.isfinite(smallest).all())
+
+
+def parameter(graph: GraphModule, node: AnyNode) -> Tensor:
+    """The tensor behind a get_attr node."""
+    path, _, name = str(node.target).rpartition(".")
+    value = getattr(graph.get_submodule(path), name)
+    assert isinstance(value, Tensor)
+    return value
+
+
+def batch_norm_settings(graph: GraphModule) -> dict[str, tuple[float, float]]:
+    """Momentum and epsilon by the name of the running mean."""
+    return {str(n.args[3].target): (n.args[_MOMENTUM], n.args[_EPS]) for n in _batch_norms(graph)}
+
+
+def restore_batch_norm_settings(graph: GraphModule, settings: dict[str, tuple[float, float]]) -> None:
+    """Undo what preparation does to momentum and epsilon, and drop its counters of batches."""
+    for node in _batch_norms(graph):
+        _set_argument(node, _MOMENTUM, settings[str(node.args[3].target)][0])
+        _set_argument(node, _EPS, settings[str(node.args[3].target)][1])
+    for node in list(graph.graph.nodes):
+        if node.target is _ATEN.add_.Tensor and not node.users and str(node.args[0]).endswith("num_batches_tracked"):
+            graph.graph.erase_node(node)
+    graph.graph.eliminate_dead_code()
+    graph.recompile()
+
+
+def set_training(graph: GraphModule, training: bool) -> None:
+    """BatchNorm by the statistics of the batch, or by the running ones."""
+    _set_flag(graph, (_BATCH_NORM,), _TRAINING, training)
+
+
+def set_dropout(graph: GraphModule, active: bool) -> None:
+    """Dropout on or off, its probability untouched."""
+    _set_flag(graph, _DROPOUT, 2, active)
+
+
+def follow_weights(graph: GraphModule) -> None:
+    """Quantise weights by ``WeightQuantize``."""
+    for node, module in list(quantizer_nodes(graph)):
+        if isinstance(module, FakeQuantize) and module.is_per_channel:
+            num_channels = _weight_of(graph, node).shape[module.ch_axis]
+            _replace(graph, node, WeightQuantize(module, num_channels))
+
+
+def fold_batch_norms(graph: GraphModule) -> None:
+    """Move every BatchNorm that follows a convolution into its weight and bias, running statistics in use."""
+    for node in list(_batch_norms(graph)):
+        pair = _find_pair(node)
+        if pair is not None:
+            _fold(graph, pair)
+    graph.graph.eliminate_dead_code()
+    graph.recompile()
+
+
+def fix_scales(graph: GraphModule) -> None:
+    """Put quantisers with the learnt scales in place of those that learn; shared ones stay shared."""
+    fixed: dict[int, GridQuantize] = {}
+    for node, module in list(quantizer_nodes(graph)):
+        if isinstance(module, FakeQuantize):
+            if id(module) not in fixed:
+                fixed[id(module)] = GridQuantize(module)
+            _replace(graph, node, fixed[id(module)])
+
+
+def _replace(graph: GraphModule, node: AnyNode, module: nn.Module) -> None:
+    path, _, name = str(node.target).rpartition(".")
+    setattr(graph.get_submodule(path), name, module)
+
+
+def _weight_of(graph: GraphModule, node: AnyNode) -> Tensor:
+    """The parameter that a quantiser rounds, behind the factor of a BatchNorm if there is one."""
+    while node.op != "get_attr":
+        node = node.args[0]
+    return parameter(graph, node)
+
+
+def _batch_norms(graph: GraphModule) -> Iterator[AnyNode]:
+    return (node for node in graph.graph.nodes if node.target is _BATCH_NORM)
+
+
+def _set_flag(graph: GraphModule, targets: tuple[object, ...], position: int, value: bool) -> None:
+    stale = [n for n in graph.graph.nodes if n.target in targets and n.args[position] != value]
+    for node in stale:
+        _set_argument(node, position, value)
+    if stale:
+        graph.recompile()
+
+
+def _set_argument(node: AnyNode, position: int, value: object) -> None:
+    arguments = list(node.args)
+    arguments[position] = value
+    node.args = tuple(arguments)
+
+
+def _find_pair(batch_norm: AnyNode) -> _Pair | None:
+    """Plain: conv. Prepared for QAT: conv with the scaled weight, divided by the scale, plus its bias."""
+    source = batch_norm.args[0]
+    bias: AnyNode | None = None
+    if _calls(source, _ATEN.add.Tensor) and _calls(source.args[1], _ATEN.reshape.default, _ATEN.view.default):
+        bias, source = source.args[1].args[0], source.args[0]
+    prepared = _calls(source, _ATEN.div.Tensor)
+    if prepared:
+        source = source.args[0]
+    if not _calls(source, *_CONVOLUTIONS) or len(source.users) != 1:
+        return None
+    weight = source.args[1]
+    if prepared:
+        while weight.op != "get_attr":
+            weight = weight.args[0]
+    elif len(source.args) > 2:
+        bias = source.args[2]
+    return _Pair(batch_norm, source, weight, bias) if weight.op == "get_attr" else None
+
+
+def _calls(node: AnyNode, *targets: object) -> bool:
+    return isinstance(node, Node) and node.op == "call_function" and node.target in targets
+
+
+def _fold(graph: GraphModule, pair: _Pair) -> None:
+    """Fold: w' = w g / sqrt(v + eps),  b' = (b - m) g / sqrt(v + eps) + beta."""
+    gamma, beta, mean, variance = (parameter(graph, node) for node in pair.batch_norm.args[1:5])
+    weight = parameter(graph, pair.weight)
+    name = str(pair.weight.target).removesuffix("weight") + "bias"
+    with torch.no_grad():
+        factor = gamma * torch.rsqrt(variance + pair.batch_norm.args[_EPS])
+        old = parameter(graph, pair.bias) if pair.bias is not None else torch.zeros_like(mean)
+        weight.mul_(factor.reshape(-1, *[1] * (weight.dim() - 1)))
+        bias = nn.Parameter((old - mean) * factor + beta)
+    path, _, leaf = name.rpartition(".")
+    setattr(graph.get_submodule(path), leaf, bias)
+    quantized = pair.convolution.args[1]
+    if quantized is not pair.weight:
+        quantized.args = (pair.weight, *quantized.args[1:])
+    with graph.graph.inserting_before(pair.convolution):
+        node = graph.graph.get_attr(name)
+    node.meta.update(pair.batch_norm.args[2].meta)
+    pair.convolution.args = (pair.convolution.args[0], quantized, node, *pair.convolution.args[3:])
+    pair.batch_norm.replace_all_uses_with(pair.convolution)
+    graph.graph.erase_node(pair.batch_norm)

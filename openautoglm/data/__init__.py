@@ -1,0 +1,32 @@
+"""Data: pictures and labels from parquet, folders or the built-in renderer, and the batches made of them."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from openautoglm.data.folder import FolderGestures as FolderGestures
+    from openautoglm.data.module import GestureData as GestureData
+    from openautoglm.data.parquet import ParquetGestures as ParquetGestures
+    from openautoglm.data.sampler import BalancedSampler as BalancedSampler
+    from openautoglm.data.transforms import Augment as Augment
+
+_HOMES = {
+    "Augment": "transforms",
+    "BalancedSampler": "sampler",
+    "FolderGestures": "folder",
+    "GestureData": "module",
+    "ParquetGestures": "parquet",
+}
+__all__ = ["Augment", "BalancedSampler", "FolderGestures", "GestureData", "ParquetGestures"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,52 @@
+"""A contact sheet: a row of pictures for each class, for people to look at."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from openautoglm.data.base import ImageSet
+
+_INK, _PAPER = (30, 30, 30), (255, 255, 255)
+
+
+def contact_sheet(
+    image_set: ImageSet, *, num_columns: int = 8, cell_px: int = 96, gap_px: int = 3, seed: int = 0, marks: bool = False
+) -> Image.Image:
+    """Lay out pictures of each class beside its name.
+
+    Args:
+        image_set: any split.
+        num_columns: pictures a class; fewer where the class has fewer.
+        cell_px: side of a picture on the sheet.
+        gap_px: space between pictures.
+        seed: decides which pictures.
+        marks: draw boxes and landmarks where there are any.
+    """
+    if num_columns < 1 or cell_px < 16:
+        raise ValueError(f"num_columns={num_columns}, cell_px={cell_px}: give at least one column of 16 pixels")
+    font = ImageFont.load_default(size=max(11, min(15, cell_px // 6)))
+    names_px = 12 + max(round(font.getlength(name)) for name in image_set.classes)
+    pitch = cell_px + gap_px
+    sheet = Image.new("RGB", (names_px + num_columns * pitch, len(image_set.classes) * pitch + gap_px), _PAPER)
+    draw = ImageDraw.Draw(sheet)
+    rng = np.random.default_rng(seed)
+    for label, name in enumerate(image_set.classes):
+        y = gap_px + label * pitch
+        draw.text((names_px - 6, y + cell_px / 2), name, fill=_INK, font=font, anchor="rm")
+        for column, row in enumerate(rng.permutation(np.flatnonzero(image_set.labels == label))[:num_columns]):
+            sheet.paste(_cell(image_set, int(row), cell_px, marks), (names_px + column * pitch, y))
+    return sheet
+
+
+def _cell(image_set: ImageSet, row: int, cell_px: int, marks: bool) -> Image.Image:
+    picture = np.ascontiguousarray(image_set.images[row])
+    scale = cell_px / picture.shape[0]
+    image = Image.fromarray(picture).resize((cell_px, cell_px), Image.Resampling.BICUBIC)
+    draw = ImageDraw.Draw(image)
+    if marks and image_set.boxes_px is not None:
+        draw.rectangle([float(v) * scale for v in image_set.boxes_px[row]], outline=(0, 200, 0))
+    if marks and image_set.landmarks_px is not None:
+        for x, y in image_set.landmarks_px[row] * scale:
+            draw.ellipse((float(x) - 1, float(y) - 1, float(x) + 1, float(y) + 1), fill=(255, 0, 0))
+    return image

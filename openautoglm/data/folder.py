@@ -1,0 +1,155 @@
+"""A person's own pictures: a folder a class, with or without folders for the splits above.
+
+Layouts: ``root/<class>/...`` or ``root/{train,val,test}/<class>/...`` (``val`` may be called ``validation``, ``valid``
+or ``dev``). A split without a folder is cut out of train, class by class, by a hash of the path; where train and val
+are there without test, val is the figure. A class of one picture is in train only, one of two in train and dev, and
+both are named in ``problems``.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from openautoglm.data.base import ImageSet, Split
+from openautoglm.data.cache import cached_arrays, content_key
+from openautoglm.data.images import DECODE_VERSION
+from openautoglm.data.scan import Scan, scan_folder
+from openautoglm.data.store import Encoded, open_pictures, write_pictures
+
+_log = logging.getLogger(__name__)
+_PARTS: tuple[Split, ...] = ("train", "dev", "test")
+
+
+class FolderGestures:
+    """Pictures in a folder a class.
+
+    Args:
+        root: the folder.
+        image_size: side of the square pictures, in pixels.
+        dev_fraction: part of each class that chooses everything, where there is no folder for it.
+        test_fraction: part of each class that is read for the figure only, where there is no folder for it.
+        seed: of the split.
+        mirror: whether a mirrored picture keeps its label.
+        name: short name for people and results.
+        classes: names in the order of a model that the pictures are for; None takes the folders' names, sorted.
+            A folder of another name is refused, a class without a folder is not.
+    """
+
+    def __init__(
+        self,
+        *,
+        root: str,
+        image_size: int = 96,
+        dev_fraction: float = 0.1,
+        test_fraction: float = 0.15,
+        seed: int = 0,
+        mirror: bool = True,
+        name: str = "folder",
+        classes: Sequence[str] | None = None,
+    ) -> None:
+        if min(dev_fraction, test_fraction) <= 0 or dev_fraction + test_fraction >= 1:
+            raise ValueError(
+                f"dev_fraction={dev_fraction} and test_fraction={test_fraction} leave nothing to train on; both are "
+                "parts of the pictures, larger than 0, and sum to less than 1"
+            )
+        self.root = str(root)
+        self.image_size = image_size
+        self.dev_fraction = dev_fraction
+        self.test_fraction = test_fraction
+        self.seed = seed
+        self.mirror = mirror
+        self.name = name
+        self.classes = tuple(classes) if classes is not None else None
+        self._found: Scan | None = None
+
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the class folders, sorted, unless they were given."""
+        found = self._scan().labels
+        if self.classes is None:
+            return found
+        extra = [name for name in found if name not in self.classes]
+        if extra:
+            raise ValueError(
+                f"{self.root} has folders that are no class of the model: {_quoted(extra)}; rename or remove them, "
+                f"the classes are {_quoted(self.classes)}"
+            )
+        return self.classes
+
+    def load(self, split: Split) -> ImageSet:
+        """Read a split, from the cache where possible."""
+        scan = self._scan()
+        classes = self.class_names()
+        if split == "train" and len(scan.labels) < 2:
+            raise ValueError(
+                f"{self.root} has one class only ({_quoted(scan.labels)}); a classifier needs two class folders or more"
+            )
+        # a folder that holds val alone is measured on it, whatever the split is called
+        part: Split = "dev" if split == "test" and scan.parts == {"dev"} else split
+        if part not in scan.parts:
+            raise ValueError(
+                f"{self.root} has no pictures for {split}, only for {_quoted(sorted(scan.parts))}; add a folder "
+                f"{split}/ with a folder a class, or at least three pictures to each class"
+            )
+        found = open_pictures(self._store(scan, classes), part, name=f"{self.name}/{split}", classes=classes)
+        self._check(found, split)
+        return replace(found, problems=scan.notes + found.problems) if part == _first(scan) else found
+
+    def _store(self, scan: Scan, classes: tuple[str, ...]) -> Path:
+        rows = [(picture.name, picture.content, picture.label, picture.part) for picture in scan.pictures]
+
+        def encoded() -> Iterator[Encoded]:
+            for picture in scan.pictures:
+                yield Encoded(
+                    source=picture.path,
+                    label=classes.index(picture.label),
+                    image_id=picture.name,
+                    part=str(picture.part),
+                )
+
+        def build(folder: Path) -> None:
+            write_pictures(
+                encoded(),
+                folder,
+                parts=_PARTS,
+                image_size=self.image_size,
+                total=len(rows),
+                title=f"reading {self.name}",
+            )
+
+        key = content_key(DECODE_VERSION, self.image_size, classes, rows)
+        return cached_arrays(f"pictures/{key}", build, size_bytes=len(rows) * 3 * self.image_size**2)
+
+    def _check(self, found: ImageSet, split: Split) -> None:
+        """Refuse a split of which nothing, or of one class nothing, can be read."""
+        if not len(found):
+            raise ValueError(f"none of the {split} pictures of {self.root} can be read: {found.problems[0]}")
+        if split == "train":
+            counts = np.bincount(found.labels, minlength=len(found.classes))
+            empty = [name for name, count in zip(found.classes, counts, strict=True) if not count]
+            if empty:
+                raise ValueError(
+                    f"{self.root} has no readable training picture of {_quoted(empty)}; add some or remove the folder"
+                )
+
+    def _scan(self) -> Scan:
+        if self._found is None:
+            self._found = scan_folder(
+                self.root, dev_fraction=self.dev_fraction, test_fraction=self.test_fraction, seed=self.seed
+            )
+            for note in self._found.notes:
+                _log.warning("%s: %s", self.name, note)
+        return self._found
+
+
+def _first(scan: Scan) -> Split:
+    """The split that carries the notes about the whole folder, so that they are told once."""
+    return next(part for part in _PARTS if part in scan.parts)
+
+
+def _quoted(names: Sequence[str]) -> str:
+    return ", ".join(repr(str(name)) for name in names)

@@ -1,0 +1,163 @@
+"""Batches in the process itself: what an epoch holds follows from (seed, epoch), not from what was read before."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from openautoglm.data.base import ImageSet
+from openautoglm.data.sampler import BalancedSampler
+from openautoglm.data.transforms import Augment, to_float
+from openautoglm.tensors import UNLABELLED, Batch
+
+
+class TrainLoader:
+    """Batches of one epoch, balanced and augmented.
+
+    Args:
+        labelled: pictures with labels.
+        unlabelled: pictures without; their rows follow the labelled ones.
+        batch_size: pictures a step.
+        sampler: chooses and orders.
+        augment: changes the pictures.
+        mirror: whether a mirrored picture keeps its label.
+        seed: of the run.
+        epoch: asked when an iteration begins.
+        shard: rank and number of processes that share the steps of an epoch.
+        num_prefetch: batches a thread makes ahead; 0 for none.
+    """
+
+    def __init__(
+        self,
+        *,
+        labelled: ImageSet,
+        unlabelled: ImageSet | None,
+        batch_size: int,
+        sampler: BalancedSampler,
+        augment: Augment,
+        mirror: bool,
+        seed: int,
+        epoch: Callable[[], int],
+        shard: Callable[[], tuple[int, int]] = lambda: (0, 1),
+        num_prefetch: int = 0,
+    ) -> None:
+        self.labelled = labelled
+        self.unlabelled = unlabelled
+        self.batch_size = batch_size
+        self._sampler = sampler
+        self._augment = augment
+        self._mirror = mirror
+        self._seed = seed
+        self._epoch = epoch
+        self._shard = shard
+        self._num_prefetch = num_prefetch
+
+    def __len__(self) -> int:
+        _, num_ranks = self._shard()
+        steps = self._sampler.num_batches(len(self.labelled), self.batch_size, num_unlabelled=self._num_unlabelled)
+        return max(1, steps // num_ranks)
+
+    def __iter__(self) -> Iterator[Batch]:
+        batches = self._batches()
+        return _ahead(batches, self._num_prefetch) if self._num_prefetch else batches
+
+    @property
+    def _num_unlabelled(self) -> int:
+        return len(self.unlabelled) if self.unlabelled is not None else 0
+
+    def _batches(self) -> Iterator[Batch]:
+        epoch = self._epoch()
+        plan = self._sampler.plan(
+            self.labelled.labels, self.batch_size, seed=self._seed, epoch=epoch, num_unlabelled=self._num_unlabelled
+        )
+        starts = np.cumsum((0, *plan.batch_sizes))
+        rank, num_ranks = self._shard()
+        for number in range(len(self)):
+            # every process makes the same number of steps, each with its own pictures
+            step = (number * num_ranks + rank) % len(plan.batch_sizes)
+            start, stop = starts[step], starts[step + 1]
+            index = plan.index[start:stop]
+            images, labels = self._rows(index)
+            image = self._augment(
+                images,
+                index=index,
+                draw=plan.draw[start:stop],
+                seed=self._seed,
+                epoch=epoch,
+                mirror=self._mirror,
+                pool=self.labelled.images,
+            )
+            yield Batch(image=image, label=torch.from_numpy(labels), index=torch.from_numpy(index))
+
+    def _rows(self, index: NDArray[np.int64]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        num_labelled = len(self.labelled)
+        known = index < num_labelled
+        if known.all():
+            return self.labelled.images[index], self.labelled.labels[index]
+        assert self.unlabelled is not None
+        images = np.empty((len(index), *self.labelled.images.shape[1:]), np.uint8)
+        images[known] = self.labelled.images[index[known]]
+        images[~known] = self.unlabelled.images[index[~known] - num_labelled]
+        labels = np.full(len(index), UNLABELLED, np.int64)
+        labels[known] = self.labelled.labels[index[known]]
+        return images, labels
+
+
+class EvalLoader:
+    """All pictures of a split, once, in order, as they are."""
+
+    def __init__(self, *, pictures: ImageSet, batch_size: int) -> None:
+        self.pictures = pictures
+        self.batch_size = batch_size
+
+    def __len__(self) -> int:
+        return -(-len(self.pictures) // self.batch_size)
+
+    def __iter__(self) -> Iterator[Batch]:
+        for start in range(0, len(self.pictures), self.batch_size):
+            stop = min(start + self.batch_size, len(self.pictures))
+            yield Batch(
+                image=to_float(self.pictures.images[start:stop]),
+                label=torch.from_numpy(self.pictures.labels[start:stop].copy()),
+                index=torch.arange(start, stop),
+            )
+
+
+def _ahead(batches: Iterator[Batch], num_ahead: int) -> Iterator[Batch]:
+    """Make batches in a thread, in the same order; the thread ends with the iteration."""
+    made: queue.Queue[Batch | BaseException | None] = queue.Queue(num_ahead)
+    stopped = threading.Event()
+
+    def put(item: Batch | BaseException | None) -> bool:
+        while not stopped.is_set():
+            try:
+                made.put(item, timeout=0.1)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+    def work() -> None:
+        try:
+            for batch in batches:
+                if not put(batch):
+                    return
+            put(None)
+        except BaseException as error:  # handed to the consumer, which raises it
+            put(error)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        while (item := made.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        stopped.set()
+        thread.join()

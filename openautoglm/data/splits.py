@@ -1,0 +1,70 @@
+"""Which pictures choose and which are measured: slices by hash, and class lists that must agree."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from openautoglm.data.base import ImageSet
+from openautoglm.tensors import UNLABELLED
+
+
+def hash_position(image_id: str) -> float:
+    """A fixed place in [0, 1) for an id: the first 8 hex digits of its SHA-1."""
+    return int(hashlib.sha1(image_id.encode(), usedforsecurity=False).hexdigest()[:8], 16) / 2**32
+
+
+def dev_slice(image_id: str, fraction: float) -> bool:
+    """Whether an id belongs to ``dev``; crops, frames and the unlabelled pool agree on it."""
+    return hash_position(image_id) < fraction
+
+
+def match_classes(data_classes: Sequence[str], artifact_classes: Sequence[str]) -> None:
+    """Refuse data whose classes are not those of a model, naming what differs."""
+    if tuple(data_classes) == tuple(artifact_classes):
+        return
+    missing = [name for name in artifact_classes if name not in data_classes]
+    extra = [name for name in data_classes if name not in artifact_classes]
+    if not missing and not extra:
+        raise ValueError(
+            f"the data and the model have the same {len(data_classes)} classes in another order: the data "
+            f"{_list(data_classes)}, the model {_list(artifact_classes)}; order the data's classes like the model's"
+        )
+    found = "; ".join(
+        text
+        for names, text in (
+            (missing, f"the data lacks {_list(missing)}"),
+            (extra, f"the model does not know {_list(extra)}"),
+        )
+        if names
+    )
+    raise ValueError(f"the classes of the data and of the model differ: {found}; use the data the model was made for")
+
+
+def align_classes(pictures: ImageSet, classes: Sequence[str]) -> ImageSet:
+    """Number the labels as a model does, by name; classes without a picture may be missing.
+
+    Raises:
+        ValueError: naming the classes that have pictures and that the model does not know.
+    """
+    if pictures.classes == tuple(classes):
+        return pictures
+    rows = {name: row for row, name in enumerate(classes)}
+    present = [pictures.classes[row] for row in np.unique(pictures.labels[pictures.labels != UNLABELLED])]
+    extra = [name for name in present if name not in rows]
+    if extra:
+        raise ValueError(
+            f"{pictures.name} has classes that the model does not know: {_list(extra)}; the model knows "
+            f"{_list(classes)}: use the data the model was made for, or fine-tune it on these"
+        )
+    # the last entry serves UNLABELLED, which is -1
+    table = np.array([*(rows.get(name, UNLABELLED) for name in pictures.classes), UNLABELLED], np.int64)
+    return replace(pictures, classes=tuple(classes), labels=table[pictures.labels])
+
+
+def _list(names: Sequence[str], limit: int = 8) -> str:
+    shown = ", ".join(repr(name) for name in names[:limit])
+    return shown + (f" and {len(names) - limit} more" if len(names) > limit else "")

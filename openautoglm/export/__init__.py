@@ -1,0 +1,1 @@
+"""Writing programs for the runtimes of phones, and looking into them."""

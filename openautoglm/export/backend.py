@@ -1,0 +1,208 @@
+"""The contract of a target: which quantizer it wants, how a program is written, what is in the file."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from torch import Tensor, nn
+from torch.fx.traceback import NodeSource
+
+from openautoglm.export.census import Census
+from openautoglm.runtime.quiet import quiet_stderr
+from openautoglm.types import MissingExtraError
+
+INPUT, OUTPUT = "image", "logits"
+"""Names of a program's input and output, where the format has names."""
+
+
+@dataclass(frozen=True)
+class ExportedInput:
+    """One method of a program.
+
+    Attributes:
+        module: float model, or converted graph, in evaluation mode; image to logits.
+        example: inputs of the program's fixed shape, batch 1.
+    """
+
+    module: nn.Module
+    example: tuple[Tensor, ...]
+
+
+class Backend(Protocol):
+    """A target.
+
+    Attributes:
+        name: of the runtime, such as ``"executorch"``.
+        suffix: of its files, such as ``"pte"``.
+        fold_quantize: what ``compress.pt2e.convert`` is to be told for it.
+    """
+
+    name: str
+    suffix: str
+    fold_quantize: bool
+
+    def quantizer(self) -> Any:
+        """The PT2E quantizer to train with."""
+        ...
+
+    def export(self, programs: Mapping[str, ExportedInput], path: Path, *, quantized: bool) -> None:
+        """Write all methods into one file, whole or not at all."""
+        ...
+
+    def census(self, path: Path) -> Census:
+        """Count what runs, read from the file."""
+        ...
+
+    def describe(self, path: Path) -> dict[str, Any]:
+        """Inputs and outputs of each method, as plain data for the manifest."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Target:
+    build: Callable[[], Backend]
+    packages: tuple[str, ...]
+
+
+def _executorch() -> Backend:
+    from openautoglm.export.executorch import ExecuTorchBackend
+
+    return ExecuTorchBackend()
+
+
+def _litert() -> Backend:
+    from openautoglm.export.litert import LiteRTBackend
+
+    return LiteRTBackend()
+
+
+def _onnx() -> Backend:
+    from openautoglm.export.onnx import OnnxBackend
+
+    return OnnxBackend()
+
+
+# The quantizer is ExecuTorch's for all three, so that one checkpoint serves them all.
+_TARGETS = {
+    "executorch": _Target(_executorch, ("executorch",)),
+    "litert": _Target(_litert, ("litert_torch", "ai_edge_litert", "executorch")),
+    "onnx": _Target(_onnx, ("onnx", "onnxscript", "onnxruntime", "executorch")),
+}
+
+
+def get_backend(name: str) -> Backend:
+    """The target of that name: ``"executorch"``, ``"litert"`` or ``"onnx"``."""
+    if name not in _TARGETS:
+        raise ValueError(f"no backend is called {name!r}; choose one of {', '.join(_TARGETS)}")
+    for package in _TARGETS[name].packages:
+        if importlib.util.find_spec(package) is None:
+            raise MissingExtraError(package.replace("_", "-"), "export")
+    return _TARGETS[name].build()
+
+
+def available() -> tuple[str, ...]:
+    """Names of the targets whose packages are installed."""
+    found = importlib.util.find_spec
+    return tuple(name for name, target in _TARGETS.items() if all(found(p) is not None for p in target.packages))
+
+
+def xnnpack_quantizer() -> Any:
+    """INT8, symmetric, one scale a channel of the weights and one a tensor of activations, for training."""
+    with quiet_stderr():
+        from executorch.backends.xnnpack.quantizer.xnnpack_quantizer import (
+            XNNPACKQuantizer,
+            get_symmetric_quantization_config,
+        )
+    return XNNPACKQuantizer().set_global(get_symmetric_quantization_config(is_per_channel=True, is_qat=True))
+
+
+def image_input(
+    *, shape: tuple[int, ...], dtype: str, scale: float | None = None, zero_point: int | None = None
+) -> dict[str, Any]:
+    """Plain description of the picture a program takes."""
+    return {
+        "name": INPUT,
+        "shape": list(shape),
+        "layout": "NCHW",
+        "dtype": dtype,
+        "scale": scale,
+        "zero_point": zero_point,
+        "value_range": [0.0, 1.0],
+        "colour_order": "RGB",
+    }
+
+
+def logits_output(
+    *, shape: tuple[int, ...], dtype: str, scale: float | None = None, zero_point: int | None = None
+) -> dict[str, Any]:
+    """Plain description of what a program returns."""
+    return {"name": OUTPUT, "shape": list(shape), "dtype": dtype, "scale": scale, "zero_point": zero_point}
+
+
+def check_programs(programs: Mapping[str, ExportedInput]) -> None:
+    """Refuse what would be exported wrongly without a word."""
+    if not programs:
+        raise ValueError("there is nothing to export: give at least one program")
+    for name, program in programs.items():
+        if any(module.training for module in program.module.modules()):
+            raise ValueError(f"program {name!r} is in training mode: call eval() on the model before exporting it")
+
+
+@contextmanager
+def quiet_export() -> Iterator[None]:
+    """Hold back what exporters print about themselves; a failure prints it after all."""
+    with quiet_stderr(), warnings.catch_warnings(), _shared_provenance():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextmanager
+def _shared_provenance() -> Iterator[None]:
+    """Share torch's notes on where a node came from: nobody changes them, and copying them is a third of an export."""
+    if hasattr(NodeSource, "__deepcopy__"):
+        yield
+        return
+    NodeSource.__deepcopy__ = lambda self, _: self  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        del NodeSource.__deepcopy__  # type: ignore[attr-defined]
+
+
+class Named(nn.Module):
+    """Gives a program's input and output their names."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+        self.eval()
+
+    def forward(self, image: Tensor) -> dict[str, Tensor]:
+        """Image to ``{"logits": logits}``."""
+        return {OUTPUT: self.module(image)}
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that nobody ever sees half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(name, 0o666 & ~mask)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,50 @@
+"""Knowledge distillation. Hinton, Vinyals, Dean: Distilling the Knowledge in a Neural Network, arXiv 1503.02531."""
+
+from __future__ import annotations
+
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn import functional as F
+
+from openautoglm.losses.base import check_temperature
+
+
+def kd_loss(
+    student: Float[Tensor, "b k"], teacher: Float[Tensor, "b k"], *, temperature: float = 4.0
+) -> Float[Tensor, ""]:
+    """``T² · mean_b KL(softmax(teacher / T) ‖ softmax(student / T))`` (section 2; T² keeps the gradient's size).
+
+    Args:
+        student: logits, ``(b, k)``.
+        teacher: logits, ``(b, k)``.
+        temperature: T > 0; higher shows more of the teacher's small probabilities.
+    """
+    divergence = F.kl_div(
+        F.log_softmax(student / temperature, dim=1),
+        F.log_softmax(teacher / temperature, dim=1),
+        reduction="batchmean",
+        log_target=True,
+    )
+    return divergence * temperature**2
+
+
+class KD:
+    """``kd_loss`` with its numbers.
+
+    Args:
+        weight: factor of the loss in the sum.
+        temperature: T > 0.
+    """
+
+    def __init__(self, *, weight: float = 1.0, temperature: float = 4.0) -> None:
+        check_temperature(temperature)
+        self.weight, self.temperature = weight, temperature
+
+    def __call__(
+        self,
+        student: Float[Tensor, "b k"],
+        teacher: Float[Tensor, "b k"],
+        label: Int[Tensor, b],  # noqa: ARG002 - every distillation loss is called alike
+    ) -> Float[Tensor, ""]:
+        """Logits ``(b, k)`` twice and labels ``(b,)``, which are not used, to a scalar."""
+        return kd_loss(student, teacher, temperature=self.temperature)

@@ -1,0 +1,56 @@
+"""The one registry: a model's name (dashes) is its function (underscores) and its config file."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+_BUILDERS: dict[str, Callable[..., nn.Module]] = {}
+
+
+@dataclass(frozen=True)
+class Program:
+    """A module that is exported, with inputs to trace it by.
+
+    Attributes:
+        module: called with ``example``; input RGB in [0, 1].
+        example: tensors of the shape the program will take, batch 1.
+    """
+
+    module: nn.Module
+    example: tuple[Tensor, ...]
+
+
+def register(builder: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
+    """Enter a builder under its own name."""
+    _BUILDERS[builder.__name__.replace("_", "-")] = builder
+    return builder
+
+
+def list_architectures() -> list[str]:
+    """Registered names, sorted."""
+    return sorted(_BUILDERS)
+
+
+def create_model(name: str, **arguments: Any) -> nn.Module:
+    """Build a registered model.
+
+    Args:
+        name: such as ``"openautoglm-small"``.
+        **arguments: of the builder: ``num_classes``, ``image_size`` and its own.
+
+    Raises:
+        ValueError: the name is not registered, or an argument does not fit.
+    """
+    if name not in _BUILDERS:
+        near = difflib.get_close_matches(name, _BUILDERS, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise ValueError(f"no model is called {name!r}{hint} (known: {', '.join(list_architectures())})")
+    try:
+        return _BUILDERS[name](**arguments)
+    except TypeError as error:
+        raise ValueError(f"model {name} does not take these arguments: {error}") from error

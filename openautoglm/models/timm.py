@@ -1,0 +1,55 @@
+"""Teachers: any timm classifier behind the package's own input, RGB in [0, 1]."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+class TimmClassifier(nn.Module):
+    """A timm model that normalises by its own mean and deviation.
+
+    Args:
+        architecture: timm's name, such as ``"mobilenetv4_conv_small"``.
+        num_classes: outputs k.
+        pretrained: start from the weights that timm downloads.
+        drop_rate: dropout before the classifier.
+
+    Raises:
+        ValueError: timm does not know the architecture, or its weights cannot be had.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self, *, architecture: str, num_classes: int, pretrained: bool = False, drop_rate: float = 0.0
+    ) -> None:
+        super().__init__()
+        import timm
+
+        if not timm.is_model(architecture):
+            near = ", ".join(timm.list_models(f"*{architecture.split('_')[0]}*")[:5]) or "see timm.list_models()"
+            raise ValueError(f"timm knows no teacher called {architecture!r}; near: {near}")
+        try:
+            self.net: nn.Module = timm.create_model(
+                architecture, pretrained=pretrained, num_classes=num_classes, drop_rate=drop_rate
+            )
+        except (OSError, RuntimeError) as error:
+            if not pretrained:
+                raise
+            raise ValueError(
+                f"the pretrained weights of {architecture} could not be downloaded ({type(error).__name__}): connect "
+                "to a network, or set stages.teach.pretrained=false to train the teacher here"
+            ) from error
+        config: dict[str, Any] = self.net.pretrained_cfg
+        self.register_buffer("mean", torch.tensor(config["mean"]).reshape(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(config["std"]).reshape(1, 3, 1, 1), persistent=False)
+
+    def forward(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b k"]:
+        """RGB in [0, 1], ``(b, 3, h, w)``, to logits ``(b, k)``."""
+        logits: Tensor = self.net((image - self.mean) / self.std)
+        return logits

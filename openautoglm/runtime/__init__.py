@@ -1,0 +1,1 @@
+"""Running exported programs: numpy, no training code."""

@@ -1,0 +1,62 @@
+"""Distill: the student learns from the labels and from the teacher."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+
+from openautoglm.api import load_model, save_model
+from openautoglm.losses import DistillationLoss
+from openautoglm.stages.run import Outcome, Run
+from openautoglm.stages.training import accuracy_note, fresh_student, judge, student_config
+from openautoglm.train import LitDistill, OneCycle, fit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Distill:
+    """Trains the student beside the frozen teacher of ``teach/``.
+
+    Attributes:
+        losses: name to distillation loss.
+        epochs: passes over the training split.
+        batch_size: pictures a step.
+        learning_rate: at the peak of the cycle.
+        weight_decay: of matrices and kernels.
+        label_weight: factor of the cross-entropy on the labels.
+        label_smoothing: share of the target spread over all classes.
+        unlabelled_fraction: part of each batch that is drawn from the data set's unlabelled pictures.
+    """
+
+    losses: Mapping[str, DistillationLoss]
+    epochs: int
+    batch_size: int = 64
+    learning_rate: float = 4e-3
+    weight_decay: float = 0.05
+    label_weight: float = 1.0
+    label_smoothing: float = 0.0
+    unlabelled_fraction: float = 0.0
+
+    def __call__(self, run: Run) -> Outcome:
+        """Leave the student in ``distill/``."""
+        folder = run.stage_folder("distill")
+        config = student_config(run)
+        model = fresh_student(run).to(memory_format=torch.channels_last)
+        teacher = load_model(run.find_stage("teach")).to(memory_format=torch.channels_last)
+        lit = LitDistill(
+            model=model,
+            teacher=teacher,
+            num_classes=len(run.source.class_names()),
+            losses=self.losses,
+            label_weight=self.label_weight,
+            label_smoothing=self.label_smoothing,
+            optim=OneCycle(learning_rate=self.learning_rate, weight_decay=self.weight_decay),
+            seed=run.seed,
+        )
+        data = run.data(batch_size=self.batch_size, unlabelled_fraction=self.unlabelled_fraction)
+        fit(lit, data, folder=folder, title="distill", epochs=self.epochs, settings=run.settings)
+        facts = {"stage": "distill", "losses": {name: vars(loss) for name, loss in self.losses.items()}}
+        save_model(model, folder, config=config, facts=facts)
+        row = judge(run, model, name="student distilled", architecture=run.model)
+        return Outcome(note=accuracy_note(row), models=(row,))

@@ -1,0 +1,78 @@
+"""Quantize: quantization-aware training of the distilled student, still beside its teacher."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+
+from openautoglm.api import load_model, save_tensors
+from openautoglm.compress.pt2e import convert, prepare_qat
+from openautoglm.compress.state import quantized_state
+from openautoglm.export.backend import get_backend
+from openautoglm.losses import DistillationLoss
+from openautoglm.stages.run import Outcome, Run
+from openautoglm.stages.training import accuracy_note, judge
+from openautoglm.train import LitDistill, OneCycle, fit
+from openautoglm.train.callbacks import FreezeQAT
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quantize:
+    """PT2E quantization-aware training.
+
+    Attributes:
+        losses: name to distillation loss.
+        epochs: passes over the training split.
+        batch_size: pictures a step.
+        learning_rate: at the peak of the cycle; a fraction of the float training's.
+        label_weight: factor of the cross-entropy on the labels.
+        freeze_after: share of the epochs after which observers and BatchNorm statistics stand still.
+        unlabelled_fraction: part of each batch that is drawn from the data set's unlabelled pictures.
+        batch_norm: ``"fold"`` fixes BatchNorm's statistics from the start, which is faster; ``"train"`` adapts them.
+    """
+
+    losses: Mapping[str, DistillationLoss]
+    epochs: int
+    batch_size: int = 64
+    learning_rate: float = 2e-4
+    label_weight: float = 1.0
+    freeze_after: float = 0.5
+    unlabelled_fraction: float = 0.0
+    batch_norm: Literal["train", "fold"] = "fold"
+
+    def __call__(self, run: Run) -> Outcome:
+        """Leave the integers in ``quantize/``."""
+        folder = run.stage_folder("quantize")
+        source = run.find_stage("distill")
+        model = load_model(source)
+        torch.manual_seed(run.seed)
+        size = run.source.image_size
+        quantizer = get_backend("executorch").quantizer()
+        qat = prepare_qat(model, torch.zeros(2, 3, size, size), quantizer, batch_norm=self.batch_norm)
+        lit = LitDistill(
+            model=qat,
+            teacher=load_model(run.find_stage("teach")).to(memory_format=torch.channels_last),
+            num_classes=len(run.source.class_names()),
+            losses=self.losses,
+            label_weight=self.label_weight,
+            optim=OneCycle(learning_rate=self.learning_rate, weight_decay=0.0, warmup=0.1),
+            seed=run.seed,
+        )
+        fit(
+            lit,
+            run.data(batch_size=self.batch_size, unlabelled_fraction=self.unlabelled_fraction),
+            folder=folder,
+            title="quantize",
+            epochs=self.epochs,
+            settings=run.settings,
+            keep_best=False,  # the last epochs alone are trained with the scales that ship
+            callbacks=[FreezeQAT(epoch=round(self.freeze_after * self.epochs))],
+        )
+        tensors, spec = quantized_state(qat)
+        save_tensors(tensors, folder, config=source.config, quantization=spec, facts={"stage": "quantize"})
+        row = judge(run, convert(qat), name="student QAT", architecture=run.model)
+        row = replace(row, kind="int8", num_params=sum(parameter.numel() for parameter in model.parameters()))
+        return Outcome(note=accuracy_note(row), models=(row,))

@@ -1,0 +1,112 @@
+"""Teach: train the teacher, or take the stored one made by the same settings on the same data."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+
+from openautoglm.api import TIMM, load_model, model_config, save_model
+from openautoglm.data.cache import cache_dir
+from openautoglm.models import TimmClassifier
+from openautoglm.stages.run import Outcome, Run
+from openautoglm.stages.training import accuracy_note, judge
+from openautoglm.train import LitClassify, OneCycle, fit
+from openautoglm.types import Artifact
+from openautoglm.zoo import store
+
+
+@dataclass(frozen=True, kw_only=True)
+class Teach:
+    """Trains any timm classifier on the labels.
+
+    Attributes:
+        architecture: timm's name.
+        pretrained: start from timm's weights, which needs a network once.
+        epochs: passes over the training split.
+        batch_size: pictures a step.
+        learning_rate: at the peak of the cycle.
+        weight_decay: of matrices and kernels.
+        label_smoothing: share of the target spread over all classes.
+        artifact: released name or folder of a trained teacher to use instead.
+    """
+
+    epochs: int
+    architecture: str = "mobilenetv4_conv_small"
+    pretrained: bool = False
+    batch_size: int = 64
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.05
+    label_smoothing: float = 0.0
+    artifact: str | None = None
+
+    def __call__(self, run: Run) -> Outcome:
+        """Leave the teacher in ``teach/``."""
+        folder = run.stage_folder("teach")
+        kept = Path(self.artifact).expanduser() if self.artifact else self._stored(run)
+        reused = self.artifact is not None or (kept / "manifest.json").exists()
+        if reused:
+            _copy(store.find(kept), folder)
+        else:
+            self._train(run, folder)
+        artifact = store.find(folder)
+        if tuple(artifact.config["classes"]) != run.source.class_names():
+            raise ValueError(
+                f"the teacher in {kept} knows {', '.join(artifact.config['classes'])}; "
+                f"the data has {', '.join(run.source.class_names())}: they must be the same, in the same order"
+            )
+        if not reused and not run.quick:
+            _copy(artifact, kept)
+        row = judge(run, load_model(artifact), name="teacher", architecture=artifact.config["architecture"])
+        return Outcome(note=accuracy_note(row), models=(row,), reused=reused)
+
+    def _train(self, run: Run, folder: Path) -> None:
+        classes = run.source.class_names()
+        torch.manual_seed(run.seed)
+        model = TimmClassifier(architecture=self.architecture, num_classes=len(classes), pretrained=self.pretrained)
+        lit = LitClassify(
+            model=model.to(memory_format=torch.channels_last),
+            num_classes=len(classes),
+            label_smoothing=self.label_smoothing,
+            optim=OneCycle(learning_rate=self.learning_rate, weight_decay=self.weight_decay),
+            seed=run.seed,
+        )
+        data = run.data(batch_size=self.batch_size)
+        fit(lit, data, folder=folder, title="teach", epochs=self.epochs, settings=run.settings)
+        config = model_config(
+            TIMM + self.architecture,
+            {"num_classes": len(classes)},
+            classes=classes,
+            image_size=run.source.image_size,
+        )
+        save_model(model, folder, config=config, facts={"stage": "teach", "settings": asdict(self)})
+
+    def _stored(self, run: Run) -> Path:
+        """Where a teacher of these settings on this data would lie."""
+        key = {
+            "settings": asdict(self),
+            "augment": asdict(run.augment),
+            "sampler": asdict(run.sampler),
+            "image_size": run.source.image_size,
+            "train": run.source.load("train").fingerprint,
+            "dev": run.source.load("dev").fingerprint,
+            "seed": run.seed,
+            "trainer": {name: str(value) for name, value in sorted(run.settings.trainer.items())},
+        }
+        digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:20]
+        return cache_dir() / "teachers" / digest
+
+
+def _copy(artifact: Artifact, folder: Path) -> None:
+    """Copy an artifact whole."""
+
+    def write(fresh: Path) -> None:
+        for name in ("config.json", "model.safetensors"):
+            shutil.copyfile(artifact.folder / name, fresh / name)
+
+    facts = {name: value for name, value in artifact.manifest.items() if name not in ("files", "format")}
+    store.build(folder, write, facts)

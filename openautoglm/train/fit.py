@@ -1,0 +1,121 @@
+"""Fit a Lit module inside a stage's folder, from the last epoch end if there is one."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lightning import Callback, LightningDataModule, Trainer
+from lightning.pytorch.loggers import CSVLogger, Logger
+from rich.console import Console
+
+from openautoglm.train.callbacks import Curves, EpochCheckpoint, KeepBest, StageProgress
+from openautoglm.train.lit import LitTask
+
+LOGGERS = ("csv", "wandb")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitSettings:
+    """What all trainings of a run share.
+
+    Attributes:
+        trainer: arguments of ``lightning.Trainer``, such as accelerator, devices, precision, fast_dev_run.
+        logger: ``"csv"`` or ``"wandb"``; wandb writes offline files unless the user has logged in.
+        console: where progress is drawn.
+    """
+
+    trainer: Mapping[str, Any] = field(default_factory=dict)
+    logger: str = "csv"
+    console: Console = field(default_factory=Console)
+
+    def __post_init__(self) -> None:
+        """Refuse an unknown logger."""
+        if self.logger not in LOGGERS:
+            raise ValueError(f"logger must be one of {', '.join(LOGGERS)}, got {self.logger!r}")
+
+
+def fit(
+    lit: LitTask,
+    data: LightningDataModule,
+    *,
+    folder: Path,
+    title: str,
+    epochs: int,
+    settings: FitSettings,
+    keep_best: bool = True,
+    callbacks: Sequence[Callback] = (),
+) -> None:
+    """Train, or go on training; afterwards the model holds its best (or, if not ``keep_best``, its last) weights.
+
+    Args:
+        lit: what is trained.
+        data: train and dev loaders, the same for the same (seed, epoch).
+        folder: of the stage; gets ``last.ckpt``, ``best.safetensors``, ``curves.json`` and the log.
+        title: of the progress bar.
+        epochs: passes in all, those before a resume included.
+        settings: shared by all trainings of a run.
+        keep_best: whether dev chooses the epoch.
+        callbacks: further ones.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C; the last epoch end is kept.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    last = folder / "last.ckpt"
+    keepers = [KeepBest(path=folder / "best.safetensors")] if keep_best else []
+    _quiet_lightning()
+    trainer = Trainer(
+        **{"enable_checkpointing": True, **settings.trainer},
+        max_epochs=epochs,
+        default_root_dir=folder,
+        logger=_logger(settings.logger, folder, title),
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        log_every_n_steps=10,
+        callbacks=[
+            StageProgress(title=title, console=settings.console),
+            *callbacks,
+            *keepers,
+            Curves(path=folder / "curves.json"),
+            EpochCheckpoint(path=last),
+        ],
+    )
+    try:
+        # weights_only: a checkpoint is data, never code
+        trainer.fit(lit, datamodule=data, ckpt_path=str(last) if last.exists() else None, weights_only=True)
+    except SystemExit as error:  # Lightning's answer to Ctrl-C
+        raise KeyboardInterrupt from error
+    finally:
+        logging.getLogger("lightning.pytorch").setLevel(logging.INFO)
+
+
+def _logger(name: str, folder: Path, title: str) -> Logger:
+    """Log files inside the stage's folder."""
+    if name == "csv":
+        return CSVLogger(save_dir=folder, name=None, version="log")
+    from lightning.pytorch.loggers import WandbLogger
+
+    offline = not _wandb_has_account()
+    return WandbLogger(project="openautoglm", name=f"{folder.parent.name}-{title}", save_dir=folder, offline=offline)
+
+
+def _wandb_has_account() -> bool:
+    """Whether wandb could upload without asking for a key."""
+    import wandb
+
+    return bool(wandb.api.api_key)
+
+
+def _quiet_lightning() -> None:
+    """The stage prints one line itself; hints about workers and hardware would drown it."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    for pattern in (".*does not have many workers.*", ".*LeafSpec.*", ".*isinstance.treespec.*", ".*lr_scheduler.step.*"):
+        warnings.filterwarnings("ignore", pattern)
+    warnings.filterwarnings("ignore", ".*Checkpoint directory.*exists and is not empty.*")
+    warnings.filterwarnings("ignore", ".*smaller than the logging interval.*")

@@ -1,0 +1,142 @@
+"""Thin, public Lightning modules: a model, a task and a schedule; usable with a plain ``lightning.Trainer``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import torch
+from lightning import LightningModule
+from torch import Tensor, nn
+from torchmetrics.classification import MulticlassAccuracy
+
+from openautoglm.losses import KD, DistillationLoss
+from openautoglm.tasks import Classify, Distill
+from openautoglm.tensors import Batch, StepOutput
+from openautoglm.train.optim import OneCycle
+
+
+class Task(Protocol):
+    """What a batch costs."""
+
+    def train_step(self, model: nn.Module, batch: Batch) -> StepOutput:
+        """Loss to descend."""
+        ...
+
+    def eval_step(self, model: nn.Module, batch: Batch) -> StepOutput:
+        """Loss to report."""
+        ...
+
+
+class LitTask(LightningModule):
+    """Runs a task on a model; the base of the public modules.
+
+    Every random number of a step follows from (seed, step), so a resumed training draws what the uninterrupted one
+    would have drawn.
+
+    Args:
+        model: picture ``(b, 3, h, w)`` to logits ``(b, k)``.
+        task: owns forward and loss.
+        num_classes: k.
+        optim: optimizer and schedule.
+        seed: of the randomness inside a step.
+    """
+
+    def __init__(
+        self, *, model: nn.Module, task: Task, num_classes: int, optim: OneCycle | None = None, seed: int = 0
+    ) -> None:
+        super().__init__()
+        self.model, self.task, self.optim, self.seed = model, task, optim or OneCycle(), seed
+        self.dev_top1 = MulticlassAccuracy(num_classes=num_classes, average="micro")
+
+    def forward(self, image: Tensor) -> Tensor:
+        """``(b, 3, h, w)`` in [0, 1] to logits ``(b, k)``."""
+        logits: Tensor = self.model(image)
+        return logits
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Seed the step."""
+        torch.manual_seed((self.seed << 32) + self.global_step)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Loss of a batch, its parts in the log."""
+        output = self.task.train_step(self.model, batch)
+        parts = {f"train_{name}": value for name, value in output.parts.items()}
+        self.log_dict(
+            {"train_loss": output.loss, **parts}, on_step=False, on_epoch=True, batch_size=len(batch.label)
+        )
+        return output.loss
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Accuracy and loss on the dev split."""
+        output = self.task.eval_step(self.model, batch)
+        self.dev_top1(output.preds, output.target)
+        self.log_dict(
+            {"dev_loss": output.loss, "dev_top1": self.dev_top1},
+            on_step=False, on_epoch=True, batch_size=len(batch.label),
+        )  # fmt: skip
+
+    def configure_optimizers(self) -> Any:
+        """AdamW, one cycle over all steps."""
+        optimizer = self.optim.optimizer(self.model.parameters())
+        scheduler = self.optim.scheduler(optimizer, num_steps=int(self.trainer.estimated_stepping_batches))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+
+class LitClassify(LitTask):
+    """Train a classifier on labels.
+
+    Args:
+        model: picture ``(b, 3, h, w)`` to logits ``(b, k)``.
+        num_classes: k.
+        label_smoothing: share of the target spread over all classes.
+        optim: optimizer and schedule.
+        seed: of the randomness inside a step.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: nn.Module,
+        num_classes: int,
+        label_smoothing: float = 0.0,
+        optim: OneCycle | None = None,
+        seed: int = 0,
+    ) -> None:
+        task = Classify(label_smoothing=label_smoothing)
+        super().__init__(model=model, task=task, num_classes=num_classes, optim=optim, seed=seed)
+
+
+class LitDistill(LitTask):
+    """Train a student on labels and on what a frozen teacher says of the same pictures.
+
+    Args:
+        model: the student; a float net or a graph prepared for quantization-aware training.
+        teacher: logits of the same classes; kept out of the optimizer and the checkpoint.
+        num_classes: k.
+        losses: name to distillation loss; KD at temperature 4 by default.
+        label_weight: factor of the cross-entropy on the labels.
+        label_smoothing: share of the target spread over all classes.
+        optim: optimizer and schedule.
+        seed: of the randomness inside a step.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: nn.Module,
+        teacher: nn.Module,
+        num_classes: int,
+        losses: Mapping[str, DistillationLoss] | None = None,
+        label_weight: float = 1.0,
+        label_smoothing: float = 0.0,
+        optim: OneCycle | None = None,
+        seed: int = 0,
+    ) -> None:
+        task = Distill(
+            task=Classify(label_smoothing=label_smoothing),
+            teacher=teacher,
+            losses=losses if losses is not None else {"kd": KD()},
+            label_weight=label_weight,
+        )
+        super().__init__(model=model, task=task, num_classes=num_classes, optim=optim, seed=seed)

@@ -1,0 +1,1 @@
+"""The zoo: released artifacts, found by name and checked before use."""

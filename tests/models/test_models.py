@@ -1,0 +1,86 @@
+"""One suite over every registered name."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from openautoglm.api import build_model, load_model, model_config, save_model
+from openautoglm.models import TimmClassifier, create_model, list_architectures
+
+
+@pytest.mark.parametrize("name", list_architectures())
+class TestEveryModel:
+    def test_forward_and_backward(self, name):
+        model = create_model(name, num_classes=5, image_size=64)
+        logits = model(torch.rand(2, 3, 64, 64))
+        assert logits.shape == (2, 5)
+        logits.square().sum().backward()
+        assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in model.parameters())
+
+    def test_features_shrink_by_two(self, name):
+        features = create_model(name, num_classes=5, image_size=64).forward_intermediates(torch.rand(1, 3, 64, 64))
+        assert [feature.shape[-1] for feature in features] == [32, 16, 8, 4, 2]
+
+    def test_saved_and_loaded_it_computes_the_same(self, name, tmp_path):
+        model = create_model(name, num_classes=3, image_size=64)
+        model(torch.rand(4, 3, 64, 64))
+        config = model_config(name, model.arguments, classes=("a", "b", "c"), image_size=64)
+        loaded = load_model(save_model(model, tmp_path, config=config))
+        image = torch.rand(2, 3, 64, 64)
+        assert torch.equal(loaded(image), model.eval()(image))
+
+    def test_arguments_are_the_whole_architecture(self, name):
+        model = create_model(name, num_classes=4, image_size=64)
+        again = build_model({"architecture": name, "arguments": model.arguments, "classes": list("abcd")})
+        assert {k: v.shape for k, v in model.state_dict().items()} == {k: v.shape for k, v in again.state_dict().items()}
+
+    def test_program_takes_the_size_it_was_built_for(self, name):
+        program = create_model(name, num_classes=4, image_size=64).programs()["look"]
+        assert program.example[0].shape == (1, 3, 64, 64)
+
+    def test_an_empty_list_of_sizes_is_refused(self, name):
+        with pytest.raises(ValueError, match="image_size must be a multiple of 32, got 100"):
+            create_model(name, num_classes=4, image_size=100)
+
+
+def test_small_has_its_weight_at_low_resolution():
+    model = create_model("openautoglm-small", num_classes=19)
+    total = sum(p.numel() for p in model.parameters())
+    early = sum(p.numel() for part in (model.stem, model.stages[0]) for p in part.parameters())
+    assert total >= 1_000_000
+    assert early / total < 0.1
+
+
+def test_unknown_name_gives_the_nearest():
+    with pytest.raises(ValueError, match="did you mean openautoglm-small"):
+        create_model("openautoglm-smal", num_classes=2)
+
+
+def test_unknown_argument_is_named():
+    with pytest.raises(ValueError, match="widht"):
+        create_model("openautoglm-small", num_classes=2, widht=3)
+
+
+def test_timm_teacher_normalises_by_its_own_numbers():
+    teacher = TimmClassifier(architecture="resnet18", num_classes=3).eval()
+    image = torch.rand(1, 3, 64, 64)
+    mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    by_hand = (image - mean[:, None, None]) / std[:, None, None]
+    assert torch.allclose(teacher(image), teacher.net(by_hand), atol=1e-5)
+
+
+def test_unknown_teacher_names_near_ones():
+    with pytest.raises(ValueError, match="timm knows no teacher called 'mobilenetv4_huge'; near: mobilenetv4"):
+        TimmClassifier(architecture="mobilenetv4_huge", num_classes=3)
+
+
+def test_missing_network_says_what_to_do(monkeypatch):
+    import timm
+
+    def offline(*_, **__):
+        raise OSError("no route to host")
+
+    monkeypatch.setattr(timm, "create_model", offline)
+    with pytest.raises(ValueError, match=r"could not be downloaded.*set stages\.teach\.pretrained=false"):
+        TimmClassifier(architecture="resnet18", num_classes=3, pretrained=True)

@@ -1,0 +1,56 @@
+"""One whole recipe in a tiny size, run once for all tests of the stages."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+TINY = (
+    "recipe=distill_int8",
+    "model=openautoglm-test",
+    "teacher.architecture=test_efficientnet",
+    "data.image_size=64",
+    "data.num_train=120",
+    "data.num_dev=39",
+    "data.num_test=39",
+    "data.num_workers=1",
+    "optim.batch_size=20",
+    "stages.teach.epochs=1",
+    "stages.distill.epochs=2",
+    "stages.quantize.epochs=2",
+    "stages.verify.rounds=3",
+    "trainer.accelerator=cpu",
+)
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tmp_path_factory) -> Path:
+    """Folder of the finished run; its cache lies beside it."""
+    pytest.importorskip("executorch")
+    from openautoglm.cli.train import main
+
+    place = tmp_path_factory.mktemp("tiny run")
+    before, home = Path.cwd(), os.environ.get("OPENAUTOGLM_HOME")
+    os.environ["OPENAUTOGLM_HOME"] = str(place / "cache")
+    os.chdir(place)
+    try:
+        assert main(TINY) == 0
+    finally:
+        os.chdir(before)
+        if home is None:
+            del os.environ["OPENAUTOGLM_HOME"]
+        else:
+            os.environ["OPENAUTOGLM_HOME"] = home
+    (run,) = (place / "runs" / "distill_int8").iterdir()
+    return run
+
+
+@pytest.fixture
+def beside(tiny_run, monkeypatch) -> Path:
+    """Stand where the tiny run was started, with its cache."""
+    place = tiny_run.parents[2]
+    monkeypatch.chdir(place)
+    monkeypatch.setenv("OPENAUTOGLM_HOME", str(place / "cache"))
+    return place

@@ -1,0 +1,80 @@
+"""A phone developer has the files and the manifest: each runtime is driven from these alone."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from openautoglm import AutoModel
+
+
+@pytest.fixture
+def manifest(tiny_run):
+    return json.loads((tiny_run / "artifact" / "manifest.json").read_text())
+
+
+@pytest.fixture
+def picture():
+    return np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+
+
+def method_of(manifest, runtime):
+    path, entry = next((path, entry) for path, entry in manifest["programs"].items() if entry["runtime"] == runtime)
+    return path, entry["methods"]["look"]
+
+
+def as_input(picture, given):
+    assert given["layout"] == "NCHW"
+    assert given["colour_order"] == "RGB"
+    assert given["value_range"] == [0.0, 1.0]
+    image = (picture.transpose(2, 0, 1)[None] / 255).astype(np.float32)
+    assert list(image.shape) == given["shape"]
+    if given["scale"] is None:
+        return image.astype(given["dtype"])
+    steps = np.rint(image / given["scale"]) + given["zero_point"]
+    return steps.clip(np.iinfo(given["dtype"]).min, np.iinfo(given["dtype"]).max).astype(given["dtype"])
+
+
+def as_logits(output, returned):
+    assert list(output.shape) == returned["shape"]
+    if returned["scale"] is None:
+        return output.reshape(-1)
+    return (output.reshape(-1).astype(np.float32) - returned["zero_point"]) * returned["scale"]
+
+
+def run_onnx(path, method, image):
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    return session.run([method["output"]["name"]], {method["input"]["name"]: image})[0]
+
+
+def run_litert(path, method, image):
+    from ai_edge_litert.interpreter import Interpreter
+
+    runner = Interpreter(model_path=str(path)).get_signature_runner("look")
+    return runner(**{method["input"]["name"]: image})[method["output"]["name"]]
+
+
+def run_executorch(path, method, image):
+    import torch
+    from executorch.runtime import Runtime
+
+    return Runtime.get().load_program(path).load_method("look").execute([torch.from_numpy(image)])[0].numpy()
+
+
+@pytest.mark.parametrize(
+    ("runtime", "run"), [("onnx", run_onnx), ("litert", run_litert), ("executorch", run_executorch)]
+)
+def test_the_manifest_is_enough(tiny_run, manifest, picture, runtime, run):
+    import torch
+
+    path, method = method_of(manifest, runtime)
+    output = run(tiny_run / "artifact" / path, method, as_input(picture, method["input"]))
+    logits = as_logits(output, method["output"])
+    image = torch.from_numpy(picture.transpose(2, 0, 1)[None] / 255).float()
+    eager = AutoModel.from_pretrained(tiny_run)(image)[0].detach().numpy()
+    assert np.abs(logits - eager).max() <= 0.05 * (eager.max() - eager.min()) + 1e-6
+    assert len(manifest["labels"]) == len(logits)

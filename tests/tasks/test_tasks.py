@@ -1,0 +1,81 @@
+"""What a batch costs."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from openautoglm.losses import KD, kd_loss
+from openautoglm.tasks import Classify, Distill
+from openautoglm.tensors import Batch
+
+
+class Fixed(nn.Module):
+    """Answers with its parameter, whatever it sees."""
+
+    def __init__(self, logits: torch.Tensor) -> None:
+        super().__init__()
+        self.logits = nn.Parameter(logits)
+        self.drop = nn.Dropout(0.5)
+
+    def forward(self, image):
+        return self.drop(self.logits) if self.training else self.logits
+
+
+def batch(*labels: int) -> Batch:
+    return Batch(torch.rand(len(labels), 3, 8, 8), torch.tensor(labels), torch.arange(len(labels)))
+
+
+def test_cross_entropy_by_hand():
+    model = Fixed(torch.tensor([[math.log(3), 0.0]])).eval()
+    output = Classify().train_step(model, batch(0))
+    assert output.loss.item() == pytest.approx(-math.log(0.75), abs=1e-6)
+
+
+def test_label_smoothing_by_hand():
+    model = Fixed(torch.tensor([[math.log(3), 0.0]])).eval()
+    expected = -(0.9 * math.log(0.75) + 0.1 * math.log(0.25))
+    assert Classify(label_smoothing=0.2).train_step(model, batch(0)).loss.item() == pytest.approx(expected, abs=1e-6)
+    assert Classify(label_smoothing=0.2).eval_step(model, batch(0)).loss.item() == pytest.approx(-math.log(0.75))
+
+
+def test_unlabelled_pictures_do_not_change_the_loss():
+    logits = torch.tensor([[math.log(3), 0.0], [5.0, -5.0]])
+    assert Classify().train_step(Fixed(logits).eval(), batch(0, -1)).loss.item() == pytest.approx(-math.log(0.75))
+    assert Classify().train_step(Fixed(logits).eval(), batch(-1, -1)).loss.item() == 0.0
+
+
+def test_label_smoothing_has_bounds():
+    with pytest.raises(ValueError, match=r"label_smoothing must lie in \[0, 1\), got 1"):
+        Classify(label_smoothing=1)
+
+
+class TestDistill:
+    def build(self):
+        torch.manual_seed(0)
+        teacher = Fixed(torch.randn(2, 4)).train()
+        return Distill(task=Classify(), teacher=teacher, losses={"kd": KD(weight=3.0, temperature=2.0)}, label_weight=0.5)
+
+    def test_sum_of_weighted_parts(self):
+        task, student, pictures = self.build(), Fixed(torch.randn(2, 4)).eval(), batch(1, -1)
+        output = task.train_step(student, pictures)
+        kd = kd_loss(student.logits, task.teacher.logits, temperature=2.0)
+        hard = Classify().train_step(student, pictures).loss
+        assert output.loss.item() == pytest.approx((0.5 * hard + 3.0 * kd).item(), abs=1e-5)
+        assert output.parts["kd"].item() == pytest.approx(kd.item(), abs=1e-5)
+        assert output.parts["label"].item() == pytest.approx(hard.item(), abs=1e-5)
+
+    def test_teacher_is_frozen_and_in_evaluation(self):
+        task, student = self.build(), Fixed(torch.randn(2, 4))
+        task.teacher.train()  # someone switched everything to training
+        task.train_step(student, batch(0, 1)).loss.backward()
+        assert not task.teacher.training
+        assert task.teacher.logits.grad is None
+        assert student.logits.grad.abs().sum() > 0
+
+    def test_without_a_loss_it_says_so(self):
+        with pytest.raises(ValueError, match="at least one loss"):
+            Distill(task=Classify(), teacher=nn.Identity(), losses={})

@@ -1,0 +1,48 @@
+"""The package as a whole."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import openautoglm
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_importing_loads_nothing_heavy():
+    code = "import sys, openautoglm; print([m for m in ('torch', 'lightning', 'timm', 'numpy') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", openautoglm.__all__)
+def test_public_names_are_there(name):
+    assert getattr(openautoglm, name).__doc__
+
+
+def test_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="has no attribute 'AutoModle'"):
+        openautoglm.AutoModle  # noqa: B018
+
+
+def test_readme_example_runs(tmp_path, monkeypatch):
+    """The ten lines of README that use the Lightning modules without Hydra."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (code,) = [block for block in re.findall(r"```python\n(.*?)```", readme, re.S) if "LitDistill" in block]
+    small = code.replace("SyntheticGestures()", "SyntheticGestures(num_train=40, num_dev=20, num_test=20, image_size=32)")
+    assert small != code
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OPENAUTOGLM_HOME", str(tmp_path / "cache"))
+    namespace: dict[str, object] = {}
+    exec(compile(small, "README.md", "exec"), namespace)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "openautoglm").rglob("*.py")), ids=lambda path: path.name)
+def test_files_stay_short(path):
+    lines = len(path.read_text(encoding="utf-8").splitlines())
+    assert lines <= (500 if path.parent.name == "models" else 300)
