@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -12,6 +12,9 @@ from torch import Tensor, nn
 from openautoglm.models import TimmClassifier, create_model
 from openautoglm.types import Artifact
 from openautoglm.zoo import store
+
+if TYPE_CHECKING:
+    from openautoglm.compress.pt2e import QATModel
 
 TIMM = "timm/"
 """Prefix of a teacher's architecture in config.json."""
@@ -97,7 +100,7 @@ def load_model(artifact: Artifact) -> nn.Module:
     return model.eval()
 
 
-def load_qat(artifact: Artifact) -> nn.Module:
+def load_qat(artifact: Artifact) -> QATModel:
     """The prepared, frozen graph of a quantised artifact, from which any backend's program can be made."""
     from openautoglm.compress.state import load_quantized
     from openautoglm.export.backend import get_backend

@@ -34,7 +34,9 @@ def test_readme_example_runs(tmp_path, monkeypatch):
     """The ten lines of README that use the Lightning modules without Hydra."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     (code,) = [block for block in re.findall(r"```python\n(.*?)```", readme, re.S) if "LitDistill" in block]
-    small = code.replace("SyntheticGestures()", "SyntheticGestures(num_train=40, num_dev=20, num_test=20, image_size=32)")
+    small = code.replace(
+        "SyntheticGestures()", "SyntheticGestures(num_train=40, num_dev=20, num_test=20, image_size=32)"
+    )
     assert small != code
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("OPENAUTOGLM_HOME", str(tmp_path / "cache"))

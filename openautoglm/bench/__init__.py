@@ -1,1 +1,1 @@
-"""bench"""
+"""Measurements: latency, paired statistics, and the JSON they stand in."""

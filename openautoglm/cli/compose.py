@@ -43,9 +43,7 @@ def compose_config(name: str, overrides: Sequence[str]) -> Config:
         ValueError: a choice or a key that does not exist, or a value that is still missing.
     """
     parsed = OverridesParser.create().parse_overrides(list(overrides))
-    groups = find_groups()
-    if name != "train":
-        groups.pop("recipe")
+    groups = find_groups(name)
     chosen = [word for word in parsed if _group(word) in groups]
     for word in chosen:
         _check_choice(word, groups[_group(word)])
@@ -58,7 +56,7 @@ def compose_config(name: str, overrides: Sequence[str]) -> Config:
     values = OmegaConf.to_container(config, resolve=True)
     assert isinstance(values, dict)
     plain = {str(key): value for key, value in values.items()}
-    _drop_left_out(plain, groups["stage"])
+    _drop_left_out(plain, groups.get("stage", ()))
     return Config(recipe, tuple(key_of(word) for word in words), plain)
 
 

@@ -29,6 +29,14 @@ python scripts/evaluate.py artifact=NAME_OR_FOLDER [key=value …]
   --cfg job                               prints every setting with its value"""
 
 
+_STUDY = """\
+python scripts/study.py study=NAME [key=value …]
+
+  study.photo_classifier=NAME_OR_FOLDER   any setting of the study; --cfg job prints them all
+  data.num_train=2000                     and of its data
+  json=FILE                               where the figures go"""
+
+
 def train_help(overrides: Sequence[str] = ()) -> str:
     """Help of ``train.py``; a recipe that was typed before ``--help`` shows its whole header."""
     recipes = find_recipes()
@@ -43,7 +51,12 @@ def train_help(overrides: Sequence[str] = ()) -> str:
 
 def evaluate_help() -> str:
     """Help of ``evaluate.py``."""
-    return "\n\n".join([_EVALUATE, "Choices\n" + _columns({"data": " ".join(find_groups()["data"])})])
+    return "\n\n".join([_EVALUATE, "Choices\n" + _columns({"data": " ".join(find_groups("evaluate")["data"])})])
+
+
+def study_help() -> str:
+    """Help of ``study.py``."""
+    return "\n\n".join([_STUDY, "Choices\n" + _columns({"study": " ".join(find_groups("study")["study"])})])
 
 
 def _choices(left_out: Sequence[str]) -> str:

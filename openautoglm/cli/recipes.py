@@ -45,11 +45,13 @@ def find_recipes() -> dict[str, Recipe]:
     return {path.stem: Recipe(path.stem, path, _header(path)) for path in files}
 
 
-def find_groups() -> dict[str, tuple[str, ...]]:
-    """Each config group with its choices; ``recipe`` is one of them."""
-    folders = sorted(path for path in shipped_folder("configs").iterdir() if path.is_dir())
-    groups = {folder.name: tuple(sorted(path.stem for path in folder.glob("*.yaml"))) for folder in folders}
-    return {**groups, "recipe": tuple(find_recipes())}
+def find_groups(config: str = "train") -> dict[str, tuple[str, ...]]:
+    """Each group that ``configs/CONFIG.yaml`` chooses from, with its choices; ``recipe`` may be one of them."""
+    configs = shipped_folder("configs")
+    defaults = OmegaConf.to_container(OmegaConf.load(configs / f"{config}.yaml"))["defaults"]  # type: ignore[call-overload, index]
+    names = sorted(str(name) for entry in defaults if isinstance(entry, dict) for name in entry)
+    groups = {name: tuple(sorted(path.stem for path in (configs / name).glob("*.yaml"))) for name in names}
+    return groups | ({"recipe": tuple(find_recipes())} if "recipe" in groups else {})
 
 
 def register_recipes() -> None:

@@ -7,10 +7,7 @@ directly here.
 
 from __future__ import annotations
 
-import logging
-import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,25 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.fx import GraphModule, Node
 
-
-@contextmanager
-def quiet_torch() -> Iterator[None]:
-    """Hold back notes of torch and torchao that a user can do nothing about; errors still raise."""
-    loggers = [logging.getLogger(name) for name in ("torch.utils._pytree", "torch.export", "torchao")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
-
-
-with quiet_torch():
-    from torchao.quantization.pt2e.fake_quantize import FakeQuantize, FakeQuantizeBase
+from openautoglm.compress.grid import FakeQuantize, FakeQuantizeBase, GridQuantize, WeightQuantize
 
 AnyNode = Any
 """A ``torch.fx.Node``; fx types its arguments as everything there is, so they are taken unchecked."""
@@ -46,89 +25,6 @@ _CONVOLUTIONS = (_ATEN.conv1d.default, _ATEN.conv2d.default)
 _BATCH_NORM = _ATEN.batch_norm.default
 _DROPOUT = (_ATEN.dropout.default, _ATEN.dropout_.default)
 _TRAINING, _MOMENTUM, _EPS = 5, 6, 7
-
-
-class GridQuantize(FakeQuantizeBase):
-    """Rounding to a grid whose scale is given, not observed.
-
-    Args:
-        learnt: torchao's quantiser to take the settings and, where there is one, the scale from.
-    """
-
-    scale: Tensor
-    zero_point: Tensor
-
-    def __init__(self, learnt: FakeQuantize) -> None:
-        super().__init__()
-        observer = learnt.activation_post_process
-        self.dtype = learnt.dtype
-        self.qscheme = learnt.qscheme
-        self.is_per_channel = learnt.is_per_channel
-        self.ch_axis = learnt.ch_axis
-        self.is_dynamic = False
-        self.quant_min = int(observer.quant_min)
-        self.quant_max = int(observer.quant_max)
-        self.register_buffer("scale", learnt.scale.detach().clone())
-        self.register_buffer("zero_point", learnt.zero_point.detach().clone())
-
-    def calculate_qparams(self) -> tuple[Tensor, Tensor]:
-        """Scale and zero point, as conversion asks for them."""
-        return self.scale.clone(), self.zero_point.clone()
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Round to the grid; the gradient passes through."""
-        if not self.fake_quant_enabled[0]:
-            return x
-        limits = (self.quant_min, self.quant_max)
-        if self.is_per_channel:
-            return torch.fake_quantize_per_channel_affine(x, self.scale, self.zero_point, self.ch_axis, *limits)
-        return torch.fake_quantize_per_tensor_affine(x, self.scale, self.zero_point, *limits)
-
-    def integers(self, x: Tensor) -> Tensor:
-        """``x`` on the grid, int8, rounded as the converted graph rounds it."""
-        ops = torch.ops.quantized_decomposed
-        limits = (self.quant_min, self.quant_max, torch.int8)
-        x = x.detach()
-        on_grid: Tensor
-        if self.is_per_channel:
-            on_grid = ops.quantize_per_channel(x, self.scale, self.zero_point, self.ch_axis, *limits)
-        else:
-            on_grid = ops.quantize_per_tensor(x, float(self.scale), int(self.zero_point), *limits)
-        return on_grid
-
-    def floats(self, integers: Tensor) -> Tensor:
-        """Inverse of ``integers``."""
-        ops = torch.ops.quantized_decomposed
-        limits = (self.quant_min, self.quant_max, torch.int8)
-        values: Tensor
-        if self.is_per_channel:
-            values = ops.dequantize_per_channel(integers, self.scale, self.zero_point, self.ch_axis, *limits)
-        else:
-            values = ops.dequantize_per_tensor(integers, float(self.scale), int(self.zero_point), *limits)
-        return values
-
-
-class WeightQuantize(GridQuantize):
-    """Symmetric grid that follows a weight: scale = max |w| / 127, per channel.
-
-    torchao's fused quantiser averages over steps, and gives channels without negative weights a zero point, which no
-    runtime takes.
-    """
-
-    _SMALLEST_SCALE = 2.0**-16
-
-    def __init__(self, learnt: FakeQuantize, num_channels: int) -> None:
-        super().__init__(learnt)
-        self.scale = torch.ones(num_channels)
-        self.zero_point = torch.zeros(num_channels, dtype=torch.int32)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Observe, unless that is switched off, and round."""
-        if self.observer_enabled[0]:
-            others = [axis for axis in range(x.dim()) if axis != self.ch_axis]
-            largest = x.detach().abs().amax(others)
-            self.scale.copy_((largest / self.quant_max).clamp_min(self._SMALLEST_SCALE))
-        return super().forward(x)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.fx import GraphModule
 
 from openautoglm.compress import graph as surgery
+from openautoglm.compress.grid import quiet_torch
 
 BatchNormMode = Literal["train", "fold"]
 
@@ -97,7 +98,7 @@ def prepare_qat(
     shape = {0: torch.export.Dim("batch", min=2)}
     if dynamic_size:
         shape |= {2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
-    with surgery.quiet_torch():
+    with quiet_torch():
         graph = surgery.unlock(torch.export.export(source, (images,), dynamic_shapes=(shape,)).module())
         if batch_norm == "fold":
             surgery.fold_batch_norms(graph)
@@ -125,7 +126,7 @@ def convert(qat: QATModel, *, fold_quantize: bool = True) -> GraphModule:
     """
     from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e
 
-    with surgery.quiet_torch():
+    with quiet_torch():
         graph = surgery.unlock(convert_pt2e(settle(qat), fold_quantize=fold_quantize))
     graph.requires_grad_(False)
     for module in graph.modules():

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.fx import GraphModule
 
 from openautoglm.compress import graph as surgery
+from openautoglm.compress.grid import GridQuantize
 from openautoglm.compress.pt2e import QATModel, prepare_qat, settle
 
 _FORMAT = 1
@@ -26,7 +27,7 @@ def quantized_state(qat: QATModel) -> tuple[dict[str, Tensor], dict[str, Any]]:
     weights: dict[str, dict[str, Any]] = {}
     activations: dict[str, dict[str, Any]] = {}
     for node, module in surgery.quantizer_nodes(graph):
-        assert isinstance(module, surgery.GridQuantize)
+        assert isinstance(module, GridQuantize)
         source = node.args[0]
         if source.op == "get_attr":
             name = str(source.target)
@@ -75,7 +76,7 @@ def load_quantized(model: nn.Module, tensors: dict[str, Tensor], spec: dict[str,
 def _load_quantizers(graph: GraphModule, tensors: dict[str, Tensor], spec: dict[str, Any]) -> None:
     activations = dict(spec["activations"])
     for node, module in surgery.quantizer_nodes(graph):
-        assert isinstance(module, surgery.GridQuantize)
+        assert isinstance(module, GridQuantize)
         source = node.args[0]
         if source.op == "get_attr":
             name = str(source.target)

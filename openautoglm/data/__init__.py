@@ -6,10 +6,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from openautoglm.data.contact import contact_sheet as contact_sheet
     from openautoglm.data.folder import FolderGestures as FolderGestures
     from openautoglm.data.module import GestureData as GestureData
     from openautoglm.data.parquet import ParquetGestures as ParquetGestures
     from openautoglm.data.sampler import BalancedSampler as BalancedSampler
+    from openautoglm.data.synthetic import SyntheticGestures as SyntheticGestures
     from openautoglm.data.transforms import Augment as Augment
 
 _HOMES = {
@@ -18,8 +20,18 @@ _HOMES = {
     "FolderGestures": "folder",
     "GestureData": "module",
     "ParquetGestures": "parquet",
+    "SyntheticGestures": "synthetic",
+    "contact_sheet": "contact",
 }
-__all__ = ["Augment", "BalancedSampler", "FolderGestures", "GestureData", "ParquetGestures"]
+__all__ = [
+    "Augment",
+    "BalancedSampler",
+    "FolderGestures",
+    "GestureData",
+    "ParquetGestures",
+    "SyntheticGestures",
+    "contact_sheet",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -15,12 +15,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from openautoglm.data.base import ImageSet
 from openautoglm.data.cache import ArrayWriter, open_array
 from openautoglm.data.images import load_square
+from openautoglm.progress import progress_bar
 
 _log = logging.getLogger(__name__)
 _CHUNK = 64
@@ -67,7 +66,7 @@ def write_pictures(
     """Decode pictures, in order, into one set of arrays for each part; what cannot be read is named and left out."""
     shape = (image_size, image_size, 3)
     with ExitStack() as stack:
-        bar = stack.enter_context(_progress())
+        bar = stack.enter_context(progress_bar())
         task = bar.add_task(title, total=total)
         out = {
             part: _Part(stack.enter_context(ArrayWriter(path=_images(folder, part), item_shape=shape, dtype=np.uint8)))
@@ -104,12 +103,6 @@ def open_pictures(folder: Path, part: str, *, name: str, classes: tuple[str, ...
 
 def _images(folder: Path, part: str) -> Path:
     return folder / f"{part}-images.npy"
-
-
-def _progress() -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 def _decode_chunks(

@@ -75,9 +75,7 @@ class DKD:
         temperature: T > 0.
     """
 
-    def __init__(
-        self, *, weight: float = 1.0, alpha: float = 1.0, beta: float = 8.0, temperature: float = 4.0
-    ) -> None:
+    def __init__(self, *, weight: float = 1.0, alpha: float = 1.0, beta: float = 8.0, temperature: float = 4.0) -> None:
         check_temperature(temperature)
         self.weight, self.alpha, self.beta, self.temperature = weight, alpha, beta, temperature
 
@@ -85,6 +83,4 @@ class DKD:
         self, student: Float[Tensor, "b k"], teacher: Float[Tensor, "b k"], label: Int[Tensor, b]
     ) -> Float[Tensor, ""]:
         """Logits ``(b, k)`` twice and labels ``(b,)``, -1 where unknown, to a scalar."""
-        return dkd_loss(
-            student, teacher, label, alpha=self.alpha, beta=self.beta, temperature=self.temperature
-        )
+        return dkd_loss(student, teacher, label, alpha=self.alpha, beta=self.beta, temperature=self.temperature)

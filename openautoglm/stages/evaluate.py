@@ -47,7 +47,9 @@ def predict_each(
         console: where to draw it.
     """
     rows = []
-    for pixels in track(images.images, description=title, console=console, transient=True):
+    for pixels in track(
+        images.images, description=title, console=console, transient=True, disable=not console.is_terminal
+    ):
         image = np.ascontiguousarray(pixels.transpose(2, 0, 1)[None], dtype=np.float32) / np.float32(255)
         rows.append(run(image))
     return np.stack(rows)

@@ -27,9 +27,7 @@ def confusion(model: str, logits: Logits, images: ImageSet) -> dict[str, Any]:
         torch.from_numpy(logits.argmax(axis=1)), torch.from_numpy(np.asarray(images.labels)), num_classes
     ).numpy()
     support = matrix.sum(axis=1)
-    recall = tuple(
-        float(matrix[row, row] / support[row]) if support[row] else None for row in range(num_classes)
-    )
+    recall = tuple(float(matrix[row, row] / support[row]) if support[row] else None for row in range(num_classes))
     return {
         "confusion": ConfusionResult(model=model, matrix=tuple(tuple(map(int, row)) for row in matrix)),
         "per_class": PerClassResult(

@@ -37,7 +37,13 @@ class Export:
         original = replace(traced, module=load_model(run.find_stage("distill")))
         qat = load_qat(quantized)
         sizes = []
-        for name in track(self.backends, description="export", console=run.console, transient=True):
+        for name in track(
+            self.backends,
+            description="export",
+            console=run.console,
+            transient=True,
+            disable=not run.console.is_terminal,
+        ):
             backend = get_backend(name)
             integers = replace(traced, module=convert(qat, fold_quantize=backend.fold_quantize))
             paths = [folder / f"{kind}.{backend.suffix}" for kind in ("int8", "float")]

@@ -29,7 +29,7 @@ class Quantize:
         batch_size: pictures a step.
         learning_rate: at the peak of the cycle; a fraction of the float training's.
         label_weight: factor of the cross-entropy on the labels.
-        freeze_after: share of the epochs after which observers and BatchNorm statistics stand still.
+        freeze_after: share of the steps after which observers and BatchNorm statistics stand still.
         unlabelled_fraction: part of each batch that is drawn from the data set's unlabelled pictures.
         batch_norm: ``"fold"`` fixes BatchNorm's statistics from the start, which is faster; ``"train"`` adapts them.
     """
@@ -69,7 +69,7 @@ class Quantize:
             epochs=self.epochs,
             settings=run.settings,
             keep_best=False,  # the last epochs alone are trained with the scales that ship
-            callbacks=[FreezeQAT(epoch=round(self.freeze_after * self.epochs))],
+            callbacks=[FreezeQAT(after=self.freeze_after)],
         )
         tensors, spec = quantized_state(qat)
         save_tensors(tensors, folder, config=source.config, quantization=spec, facts={"stage": "quantize"})

@@ -30,7 +30,7 @@ from openautoglm.data.base import ImageSet, Source, Split
 from openautoglm.data.module import GestureData
 from openautoglm.data.sampler import BalancedSampler
 from openautoglm.data.transforms import Augment
-from openautoglm.train import FitSettings
+from openautoglm.train import FitSettings, clean
 from openautoglm.types import Artifact
 from openautoglm.zoo import store
 
@@ -174,6 +174,7 @@ def _carry_out(run: Run, name: str, stage: Stage, done: Path) -> None:
     _record(run, name, outcome, seconds)
     done.parent.mkdir(parents=True, exist_ok=True)
     store.write_json(done, {"seconds": seconds, "note": outcome.note})
+    clean(done.parent)
     reused = " [dim](reused)[/]" if outcome.reused else ""
     run.console.print(f"[bold green]✓[/] {name:<10} {seconds:6.1f} s  {outcome.note}{reused}")
 
@@ -191,9 +192,7 @@ def _record(run: Run, name: str, outcome: Outcome, seconds: float) -> None:
             results = results.with_curve(
                 name, tuple(EpochResult(**{key: row[key] for key in known if key in row}) for row in rows)
             )
-        results = results.with_stage(
-            StageResult(name=name, seconds=seconds, reused=outcome.reused, note=outcome.note)
-        )
+        results = results.with_stage(StageResult(name=name, seconds=seconds, reused=outcome.reused, note=outcome.note))
         return _set(results, **outcome.facts)
 
     update_results(run.folder, change)

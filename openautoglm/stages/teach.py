@@ -7,14 +7,16 @@ import json
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import nn
 
-from openautoglm.api import TIMM, load_model, model_config, save_model
+from openautoglm.api import TIMM, build_model, load_model, model_config, save_model
 from openautoglm.data.cache import cache_dir
-from openautoglm.models import TimmClassifier
+from openautoglm.models import TimmClassifier, list_architectures
 from openautoglm.stages.run import Outcome, Run
-from openautoglm.stages.training import accuracy_note, judge
+from openautoglm.stages.training import accuracy_note, judge, net_config
 from openautoglm.train import LitClassify, OneCycle, fit
 from openautoglm.types import Artifact
 from openautoglm.zoo import store
@@ -22,11 +24,11 @@ from openautoglm.zoo import store
 
 @dataclass(frozen=True, kw_only=True)
 class Teach:
-    """Trains any timm classifier on the labels.
+    """Trains a teacher on the labels.
 
     Attributes:
-        architecture: timm's name.
-        pretrained: start from timm's weights, which needs a network once.
+        architecture: a registered name, such as ``"openautoglm-large"``, or any of timm's.
+        pretrained: start from timm's weights, which needs a network once; a registered net has none.
         epochs: passes over the training split.
         batch_size: pictures a step.
         learning_rate: at the peak of the cycle.
@@ -67,7 +69,7 @@ class Teach:
     def _train(self, run: Run, folder: Path) -> None:
         classes = run.source.class_names()
         torch.manual_seed(run.seed)
-        model = TimmClassifier(architecture=self.architecture, num_classes=len(classes), pretrained=self.pretrained)
+        config, model = self._build(run)
         lit = LitClassify(
             model=model.to(memory_format=torch.channels_last),
             num_classes=len(classes),
@@ -77,13 +79,22 @@ class Teach:
         )
         data = run.data(batch_size=self.batch_size)
         fit(lit, data, folder=folder, title="teach", epochs=self.epochs, settings=run.settings)
-        config = model_config(
-            TIMM + self.architecture,
-            {"num_classes": len(classes)},
-            classes=classes,
-            image_size=run.source.image_size,
-        )
         save_model(model, folder, config=config, facts={"stage": "teach", "settings": asdict(self)})
+
+    def _build(self, run: Run) -> tuple[dict[str, Any], nn.Module]:
+        """The teacher's config.json and the net itself."""
+        classes, size = run.source.class_names(), run.source.image_size
+        if self.architecture in list_architectures():
+            if self.pretrained:
+                raise ValueError(
+                    f"{self.architecture} has no pretrained weights: choose a timm teacher, give teacher.artifact=, "
+                    "or set teacher.pretrained=false"
+                )
+            config = net_config(self.architecture, {}, classes, size)
+            return config, build_model(config)
+        model = TimmClassifier(architecture=self.architecture, num_classes=len(classes), pretrained=self.pretrained)
+        arguments = {"num_classes": len(classes)}
+        return model_config(TIMM + self.architecture, arguments, classes=classes, image_size=size), model
 
     def _stored(self, run: Run) -> Path:
         """Where a teacher of these settings on this data would lie."""

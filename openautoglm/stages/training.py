@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from torch import nn
 
 from openautoglm.api import build_model, load_model, model_config
@@ -11,12 +14,18 @@ from openautoglm.stages.run import Run
 from openautoglm.zoo import store
 
 
-def student_config(run: Run) -> dict[str, object]:
-    """config.json of the student."""
-    classes = run.source.class_names()
-    arguments = {**run.model_arguments, "num_classes": len(classes), "image_size": run.source.image_size}
-    config = model_config(run.model, arguments, classes=classes, image_size=run.source.image_size)
+def net_config(
+    architecture: str, arguments: Mapping[str, Any], classes: tuple[str, ...], image_size: int
+) -> dict[str, Any]:
+    """config.json of a registered net: its whole architecture as plain data, defaults included."""
+    given = {**arguments, "num_classes": len(classes), "image_size": image_size}
+    config = model_config(architecture, given, classes=classes, image_size=image_size)
     return {**config, "arguments": build_model(config).arguments}
+
+
+def student_config(run: Run) -> dict[str, Any]:
+    """config.json of the student."""
+    return net_config(run.model, run.model_arguments, run.source.class_names(), run.source.image_size)
 
 
 def fresh_student(run: Run) -> nn.Module:
@@ -34,7 +43,9 @@ def fresh_student(run: Run) -> nn.Module:
             "choose the same architecture, or init=null"
         )
     if artifact.is_quantized:
-        raise ValueError(f"init={run.init} is quantised; a training starts from float weights, such as a run's distill/")
+        raise ValueError(
+            f"init={run.init} is quantised; a training starts from float weights, such as a run's distill/"
+        )
     found = load_model(artifact).state_dict()
     if tuple(artifact.config["classes"]) != run.source.class_names():
         # other gestures: everything but the classifier

@@ -171,7 +171,10 @@ def _build_artifact(run: Run, files: _Files, rows: list[ModelResult], facts: dic
     quantized = run.find_stage("quantize")
     results = results_of(run)
     programs = {
-        f"programs/{_shown(name)}": {"runtime": files.backends[name].name, "methods": files.backends[name].describe(path)}
+        f"programs/{_shown(name)}": {
+            "runtime": files.backends[name].name,
+            "methods": files.backends[name].describe(path),
+        }
         for name, path in files.paths.items()
         if name.startswith("int8.")
     }

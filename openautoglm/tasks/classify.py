@@ -37,7 +37,5 @@ class Classify:
 
 def labelled_cross_entropy(logits: Tensor, label: Tensor, *, label_smoothing: float) -> Tensor:
     """Mean cross-entropy over the labelled rows of ``(b, k)``; zero, with a gradient of zero, if there are none."""
-    total = F.cross_entropy(
-        logits, label, ignore_index=UNLABELLED, label_smoothing=label_smoothing, reduction="sum"
-    )
+    total = F.cross_entropy(logits, label, ignore_index=UNLABELLED, label_smoothing=label_smoothing, reduction="sum")
     return total / torch.clamp((label != UNLABELLED).sum(), min=1)

@@ -11,8 +11,10 @@ import torch
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import TextColumn
 from safetensors.torch import load_file, save_file
+
+from openautoglm.progress import progress_bar
 
 
 class EpochCheckpoint(Checkpoint):
@@ -99,19 +101,22 @@ class Curves(Callback):
 
 
 class FreezeQAT(Callback):
-    """Stops observers and BatchNorm statistics before the given epoch, so the last epochs train what is shipped.
+    """Stops observers and BatchNorm statistics, so the last steps train exactly what is shipped.
 
     Args:
-        epoch: first epoch, counted from 0, that trains with fixed scales and statistics.
+        after: share of all steps before that, above 0: the ranges must have been seen.
     """
 
-    def __init__(self, *, epoch: int) -> None:
-        self.epoch = epoch
+    def __init__(self, *, after: float) -> None:
+        if not 0 < after <= 1:
+            raise ValueError(f"freeze_after must lie above 0 and at most at 1, got {after}")
+        self.after = after
 
-    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Freeze once the epoch has come; a resumed training arrives here as well."""
-        if trainer.current_epoch >= self.epoch:
-            _model(pl_module).freeze()
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        """Freeze once the step has come; a resumed training arrives here as well."""
+        model = _model(pl_module)
+        if not model.is_frozen and trainer.global_step >= self.after * float(trainer.estimated_stepping_batches):
+            model.freeze()
 
 
 class StageProgress(Callback):
@@ -124,10 +129,7 @@ class StageProgress(Callback):
 
     def __init__(self, *, title: str, console: Console) -> None:
         self.title = title
-        self.bar = Progress(
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-            TextColumn("[dim]{task.fields[figures]}"), console=console, transient=True,
-        )  # fmt: skip
+        self.bar = progress_bar(TextColumn("[dim]{task.fields[figures]}"), console=console)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Open the bar."""

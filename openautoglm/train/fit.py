@@ -17,6 +17,7 @@ from openautoglm.train.callbacks import Curves, EpochCheckpoint, KeepBest, Stage
 from openautoglm.train.lit import LitTask
 
 LOGGERS = ("csv", "wandb")
+LAST, BEST = "last.ckpt", "best.safetensors"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,8 +67,8 @@ def fit(
         KeyboardInterrupt: Ctrl-C; the last epoch end is kept.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    last = folder / "last.ckpt"
-    keepers = [KeepBest(path=folder / "best.safetensors")] if keep_best else []
+    last = folder / LAST
+    keepers = [KeepBest(path=folder / BEST)] if keep_best else []
     _quiet_lightning()
     trainer = Trainer(
         **{"enable_checkpointing": True, **settings.trainer},
@@ -95,6 +96,12 @@ def fit(
         logging.getLogger("lightning.pytorch").setLevel(logging.INFO)
 
 
+def clean(folder: Path) -> None:
+    """Remove what only an unfinished training needs."""
+    for name in (LAST, BEST):
+        (folder / name).unlink(missing_ok=True)
+
+
 def _logger(name: str, folder: Path, title: str) -> Logger:
     """Log files inside the stage's folder."""
     if name == "csv":
@@ -115,7 +122,13 @@ def _wandb_has_account() -> bool:
 def _quiet_lightning() -> None:
     """The stage prints one line itself; hints about workers and hardware would drown it."""
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    for pattern in (".*does not have many workers.*", ".*LeafSpec.*", ".*isinstance.treespec.*", ".*lr_scheduler.step.*"):
+    for pattern in (
+        ".*does not have many workers.*",
+        ".*LeafSpec.*",
+        ".*isinstance.treespec.*",
+        ".*lr_scheduler.step.*",
+    ):
         warnings.filterwarnings("ignore", pattern)
     warnings.filterwarnings("ignore", ".*Checkpoint directory.*exists and is not empty.*")
     warnings.filterwarnings("ignore", ".*smaller than the logging interval.*")
+    warnings.filterwarnings("ignore", ".*Experiment logs directory.*exists.*")

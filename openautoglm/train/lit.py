@@ -62,9 +62,7 @@ class LitTask(LightningModule):
         """Loss of a batch, its parts in the log."""
         output = self.task.train_step(self.model, batch)
         parts = {f"train_{name}": value for name, value in output.parts.items()}
-        self.log_dict(
-            {"train_loss": output.loss, **parts}, on_step=False, on_epoch=True, batch_size=len(batch.label)
-        )
+        self.log_dict({"train_loss": output.loss, **parts}, on_step=False, on_epoch=True, batch_size=len(batch.label))
         return output.loss
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:

@@ -40,7 +40,7 @@ class OneCycle:
             {"params": [p for p in trainable if p.ndim > 1], "weight_decay": self.weight_decay},
             {"params": [p for p in trainable if p.ndim <= 1], "weight_decay": 0.0},
         ]
-        return AdamW(groups, lr=self.learning_rate)
+        return AdamW(groups, lr=self.learning_rate, fused=True)  # one pass instead of a loop over tensors
 
     def scheduler(self, optimizer: AdamW, *, num_steps: int) -> OneCycleLR:
         """The schedule over all steps of a training."""

@@ -51,7 +51,9 @@ def check(artifact: Artifact) -> None:
     """
     files = artifact.manifest.get("files")
     if not isinstance(files, dict) or not files:
-        raise ValueError(f"{artifact.folder / 'manifest.json'} lists no files, so nothing of the artifact can be checked")
+        raise ValueError(
+            f"{artifact.folder / 'manifest.json'} lists no files, so nothing of the artifact can be checked"
+        )
     for name, entry in files.items():
         path = (artifact.folder / name).resolve()
         if not path.is_relative_to(artifact.folder.resolve()):

@@ -58,4 +58,4 @@ def test_class_is_the_function():
 
 def test_temperature_must_be_positive():
     with pytest.raises(ValueError, match="temperature must be above 0, got -1"):
-        DKD(temperature=-1)
+        DKD(temperature=-1.0)

@@ -40,5 +40,5 @@ def test_class_is_the_function():
 
 
 def test_temperature_must_be_positive():
-    with pytest.raises(ValueError, match="temperature must be above 0, got 0"):
-        KD(temperature=0)
+    with pytest.raises(ValueError, match=r"temperature must be above 0, got 0\.0"):
+        KD(temperature=0.0)

@@ -33,7 +33,9 @@ class TestEveryModel:
     def test_arguments_are_the_whole_architecture(self, name):
         model = create_model(name, num_classes=4, image_size=64)
         again = build_model({"architecture": name, "arguments": model.arguments, "classes": list("abcd")})
-        assert {k: v.shape for k, v in model.state_dict().items()} == {k: v.shape for k, v in again.state_dict().items()}
+        assert {k: v.shape for k, v in model.state_dict().items()} == {
+            k: v.shape for k, v in again.state_dict().items()
+        }
 
     def test_program_takes_the_size_it_was_built_for(self, name):
         program = create_model(name, num_classes=4, image_size=64).programs()["look"]

@@ -1,5 +1,3 @@
-# ruff: noqa: RUF001
-
 import io
 from dataclasses import replace
 

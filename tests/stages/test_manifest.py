@@ -22,7 +22,9 @@ def picture():
 
 def method_of(manifest, runtime):
     path, entry = next((path, entry) for path, entry in manifest["programs"].items() if entry["runtime"] == runtime)
-    return path, entry["methods"]["look"]
+    method = entry["methods"]["look"]
+    (given,), (returned,) = method["inputs"], method["outputs"]
+    return path, given, returned
 
 
 def as_input(picture, given):
@@ -44,21 +46,21 @@ def as_logits(output, returned):
     return (output.reshape(-1).astype(np.float32) - returned["zero_point"]) * returned["scale"]
 
 
-def run_onnx(path, method, image):
+def run_onnx(path, given, returned, image):
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    return session.run([method["output"]["name"]], {method["input"]["name"]: image})[0]
+    return session.run([returned["name"]], {given["name"]: image})[0]
 
 
-def run_litert(path, method, image):
+def run_litert(path, given, returned, image):
     from ai_edge_litert.interpreter import Interpreter
 
     runner = Interpreter(model_path=str(path)).get_signature_runner("look")
-    return runner(**{method["input"]["name"]: image})[method["output"]["name"]]
+    return runner(**{given["name"]: image})[returned["name"]]
 
 
-def run_executorch(path, method, image):
+def run_executorch(path, given, returned, image):
     import torch
     from executorch.runtime import Runtime
 
@@ -71,9 +73,9 @@ def run_executorch(path, method, image):
 def test_the_manifest_is_enough(tiny_run, manifest, picture, runtime, run):
     import torch
 
-    path, method = method_of(manifest, runtime)
-    output = run(tiny_run / "artifact" / path, method, as_input(picture, method["input"]))
-    logits = as_logits(output, method["output"])
+    path, given, returned = method_of(manifest, runtime)
+    output = run(tiny_run / "artifact" / path, given, returned, as_input(picture, given))
+    logits = as_logits(output, returned)
     image = torch.from_numpy(picture.transpose(2, 0, 1)[None] / 255).float()
     eager = AutoModel.from_pretrained(tiny_run)(image)[0].detach().numpy()
     assert np.abs(logits - eager).max() <= 0.05 * (eager.max() - eager.min()) + 1e-6

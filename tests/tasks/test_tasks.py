@@ -57,7 +57,9 @@ class TestDistill:
     def build(self):
         torch.manual_seed(0)
         teacher = Fixed(torch.randn(2, 4)).train()
-        return Distill(task=Classify(), teacher=teacher, losses={"kd": KD(weight=3.0, temperature=2.0)}, label_weight=0.5)
+        return Distill(
+            task=Classify(), teacher=teacher, losses={"kd": KD(weight=3.0, temperature=2.0)}, label_weight=0.5
+        )
 
     def test_sum_of_weighted_parts(self):
         task, student, pictures = self.build(), Fixed(torch.randn(2, 4)).eval(), batch(1, -1)

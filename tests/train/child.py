@@ -72,7 +72,7 @@ def build(phase: str):
 def train(phase: str, folder: Path, kill_at: int | None = None) -> None:
     torch.set_num_threads(1)
     lit, data = build(phase), GestureData(source=Blobs(), batch_size=12, seed=3)
-    callbacks = [FreezeQAT(epoch=2)] if phase.startswith("qat") else []
+    callbacks = [FreezeQAT(after=0.5)] if phase.startswith("qat") else []
     callbacks += [Kill(kill_at)] if kill_at else []
     settings = FitSettings(trainer={"accelerator": "cpu"}, console=Console(quiet=True))
     best = not phase.startswith("qat")

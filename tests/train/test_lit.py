@@ -95,7 +95,7 @@ def test_checkpoint_that_holds_code_is_refused(tmp_path):
     torch.save({"state_dict": Evil()}, tmp_path / "last.ckpt")
     lit, data = LitClassify(model=net(), num_classes=3), GestureData(source=Blobs(), batch_size=12)
     settings = FitSettings(trainer={"accelerator": "cpu"}, console=Console(quiet=True))
-    with pytest.raises(Exception, match="weights_only|Weights only"):
+    with pytest.raises(Exception, match=r"weights_only|Weights only"):
         fit(lit, data, folder=tmp_path, title="alone", epochs=1, settings=settings)
 
 

@@ -68,7 +68,11 @@ def test_a_failed_build_leaves_the_old_artifact(artifact):
     with pytest.raises(OSError, match="no space"):
         store.build(artifact.folder, fail, {})
     assert store.find(artifact.folder).config == {"architecture": "x"}
-    assert sorted(path.name for path in artifact.folder.iterdir()) == ["config.json", "manifest.json", "model.safetensors"]
+    assert sorted(path.name for path in artifact.folder.iterdir()) == [
+        "config.json",
+        "manifest.json",
+        "model.safetensors",
+    ]
 
 
 def test_building_keeps_logs_beside(artifact):

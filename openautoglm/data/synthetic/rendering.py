@@ -16,11 +16,10 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from openautoglm.data.synthetic.pictures import PictureSettings
 from openautoglm.data.synthetic.worker import Columns, Job, render_rows
+from openautoglm.progress import progress_bar
 
 _FEW_ROWS = 256
 _MOST_PROCESSES = 8
@@ -40,7 +39,7 @@ def render_split(folder: Path, settings: PictureSettings, num_rows: int, num_wor
     if num_workers is None:
         num_workers = 1 if num_rows <= _FEW_ROWS else min(_MOST_PROCESSES, _num_cores())
     job = Job(settings, str(folder), num_rows, 0, 1)
-    with _progress() as progress:
+    with progress_bar() as progress:
         task = progress.add_task(f"rendering {settings.split} hands", total=num_rows)
 
         def advance(count: int) -> None:
@@ -63,17 +62,6 @@ def _reserve(path: Path, shape: tuple[int, ...], dtype: str) -> None:
     if hasattr(os, "posix_fallocate"):
         with path.open("r+b") as file:
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
-
-
-def _progress() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )
 
 
 def _run(jobs: list[Job], advance: Callable[[int], None]) -> None:

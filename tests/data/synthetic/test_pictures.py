@@ -94,3 +94,18 @@ def test_a_hundred_pictures_of_128_pixels_a_second_on_one_core() -> None:
     for index in range(120):
         render_row(settings, index)
     assert 120 / (time.process_time() - start) >= 100
+
+
+@pytest.mark.parametrize(
+    ("index", "quarters", "fingertip"),
+    [
+        (0, [[123.2, 121.6], [137.3, 124.6]], [35.83, 52.77]),
+        (7, [[33.9, 61.8], [35.2, 96.9]], [43.64, 28.39]),
+    ],
+)
+def test_other_pixels_need_another_renderer_version(index: int, quarters, fingertip) -> None:
+    """Caches are found by the version: who changes the renderer raises RENDERER_VERSION, then these numbers."""
+    picture = render_row(PictureSettings(DEFAULT_CLASSES, 96, 0, "test", True), index).picture
+    means = picture.image.reshape(2, 48, 2, 48, 3).mean((1, 3, 4))
+    np.testing.assert_allclose(means, quarters, atol=1.0)
+    np.testing.assert_allclose(picture.landmarks_px[8], fingertip, atol=0.1)
