@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
@@ -23,6 +23,15 @@ class Program:
 
     module: nn.Module
     example: tuple[Tensor, ...]
+
+
+@runtime_checkable
+class Exportable(Protocol):
+    """A model that says what is exported of it."""
+
+    def programs(self) -> dict[str, Program]:
+        """Method name to program."""
+        ...
 
 
 def register(builder: Callable[..., nn.Module]) -> Callable[..., nn.Module]:

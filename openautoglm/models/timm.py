@@ -45,7 +45,7 @@ class TimmClassifier(nn.Module):
                 f"the pretrained weights of {architecture} could not be downloaded ({type(error).__name__}): connect "
                 "to a network, or set stages.teach.pretrained=false to train the teacher here"
             ) from error
-        config: dict[str, Any] = self.net.pretrained_cfg
+        config: Any = self.net.pretrained_cfg
         self.register_buffer("mean", torch.tensor(config["mean"]).reshape(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(config["std"]).reshape(1, 3, 1, 1), persistent=False)
 

@@ -25,8 +25,8 @@ class Stem(nn.Module):
         super().__init__()
         self.conv = ConvNorm(dim_in=3, dim_out=dim_out, kernel=3, stride=2)
         with torch.no_grad():
-            weight = self.conv[0].weight
-            weight -= weight.mean(dim=(1, 2, 3), keepdim=True)
+            for weight in self.conv[0].parameters():
+                weight.sub_(weight.mean(dim=(1, 2, 3), keepdim=True))
 
     def forward(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b c h2 w2"]:
         """``(b, 3, h, w)`` in [0, 1] to ``(b, dim_out, h / 2, w / 2)``."""

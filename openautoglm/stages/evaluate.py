@@ -106,8 +106,6 @@ def evaluate(
     found = store.find(artifact)
     classes, size = found.config["classes"], int(found.config["image_size"])
     source.image_size = size
-    if hasattr(source, "classes"):
-        source.classes = classes  # a folder that holds only some of them is numbered as the artifact is
     images = align_classes(source.load(split), classes)
     run = _runner(found, runtime, num_threads)
     times_ms: list[float] = []

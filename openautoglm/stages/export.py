@@ -11,7 +11,7 @@ from rich.progress import track
 from openautoglm.api import load_model, load_qat
 from openautoglm.compress.pt2e import convert
 from openautoglm.export.backend import ExportedInput, get_backend
-from openautoglm.models import create_model
+from openautoglm.models import Exportable, create_model
 from openautoglm.stages.run import Outcome, Run
 
 METHOD = "look"
@@ -56,5 +56,7 @@ class Export:
 
 def traced_program(config: dict[str, Any]) -> ExportedInput:
     """A fresh model of a config.json and the input its program is traced by."""
-    program = create_model(config["architecture"], **config["arguments"]).programs()[METHOD]
+    model = create_model(config["architecture"], **config["arguments"])
+    assert isinstance(model, Exportable)
+    program = model.programs()[METHOD]
     return ExportedInput(module=program.module, example=program.example)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ class Verify:
         }
         picture = np.zeros(next(iter(files.engines.values())).input_shape, np.float32)
         latency = measure(
-            {name: lambda engine=engine: engine.run(picture) for name, engine in files.engines.items()},
+            {name: partial(engine.run, picture) for name, engine in files.engines.items()},
             rounds=2 if run.quick else self.rounds,
             num_threads=self.num_threads,
         )

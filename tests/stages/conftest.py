@@ -26,6 +26,12 @@ TINY = (
 
 
 @pytest.fixture(scope="session")
+def tiny_words() -> tuple[str, ...]:
+    """The command of the tiny run."""
+    return TINY
+
+
+@pytest.fixture(scope="session")
 def tiny_run(tmp_path_factory) -> Path:
     """Folder of the finished run; its cache lies beside it."""
     pytest.importorskip("executorch")

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import TINY
 
 from openautoglm import AutoModel
 from openautoglm.bench.result import read_results
@@ -72,9 +71,9 @@ def test_no_float_copy_of_the_weights_travels(tiny_run):
 
 
 @pytest.mark.parametrize("runtime", [*FILES, "eager"])
-def test_evaluate_repeats_the_figure(beside, tiny_run, results, runtime, tmp_path):
+def test_evaluate_repeats_the_figure(beside, tiny_run, results, runtime, tiny_words, tmp_path):
     target = tmp_path / "figures.json"
-    sizes = [word for word in TINY if word.startswith("data.")]
+    sizes = [word for word in tiny_words if word.startswith("data.")]
     assert evaluate([f"artifact={tiny_run}", f"runtime={runtime}", *sizes, f"json={target}"]) == 0
     figures = json.loads(target.read_text())
     row = results.model(FILES.get(runtime, "student QAT"))
@@ -127,7 +126,7 @@ def test_other_classes_are_refused(beside, tiny_run, tmp_path, capsys):
     for name in ("wave", "clap"):
         (tmp_path / "photos" / "test" / name).mkdir(parents=True)
         for number in range(3):
-            pixels = np.random.default_rng(number + len(name)).integers(0, 255, (40, 40, 3), dtype=np.uint8)
+            pixels = np.random.default_rng([number, *name.encode()]).integers(0, 255, (40, 40, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(tmp_path / "photos" / "test" / name / f"{number}.png")
     root = tmp_path / "photos"
     assert evaluate([f"artifact={tiny_run}", "data=folder", f"data.root={root}", "runtime=onnx"]) == 2
@@ -150,8 +149,8 @@ def test_a_float_file_is_not_called_int8(beside, tiny_run, tmp_path):
     assert not (tmp_path / "run/artifact").exists()
 
 
-def test_the_teacher_is_reused_for_the_same_data_and_settings(beside, tiny_run, capsys):
-    words = [*TINY, "stage=[teach]", "seed=0"]
+def test_the_teacher_is_reused_for_the_same_data_and_settings(beside, tiny_run, tiny_words, capsys):
+    words = [*tiny_words, "stage=[teach]", "seed=0"]
     kept = [word for word in words if not word.startswith(("stages.distill", "stages.quantize", "stages.verify"))]
     assert train(kept) == 0
     assert "reused" in capsys.readouterr().out

@@ -77,7 +77,7 @@ def train(phase: str, folder: Path, kill_at: int | None = None) -> None:
     settings = FitSettings(trainer={"accelerator": "cpu"}, console=Console(quiet=True))
     best = not phase.startswith("qat")
     fit(lit, data, folder=folder, title=phase, epochs=EPOCHS, settings=settings, keep_best=best, callbacks=callbacks)
-    state = {name: tensor.contiguous() for name, tensor in lit.model.state_dict().items()}
+    state = {name: tensor.clone() for name, tensor in lit.model.state_dict().items()}
     save_file(state, folder / "final.safetensors")
 
 
