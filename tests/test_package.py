@@ -44,6 +44,31 @@ def test_readme_example_runs(tmp_path, monkeypatch):
     exec(compile(small, "README.md", "exec"), namespace)
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "recipes" / "results").glob("*.json")), ids=lambda path: path.stem)
+def test_readme_shows_the_committed_figures(path):
+    from openautoglm.bench.result import read_results
+    from openautoglm.report.tables import markdown_table
+
+    table = markdown_table(read_results(path))
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert table in readme, f"README should show this table of {path.name}:\n\n{table}"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "recipes").glob("*.yaml")), ids=lambda path: path.stem)
+def test_recipe_headers_name_results_that_exist(path):
+    (line,) = [line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("# Expected:")]
+    named = re.findall(r"recipes/results/\w+\.json", line)
+    assert all((ROOT / name).exists() for name in named)
+    assert named or "not measured" in line
+
+
+def test_readme_is_short_and_its_files_exist():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(readme.splitlines()) <= 150
+    for target in re.findall(r"\]\(([^)#]+)\)", readme):
+        assert target.startswith("https://") or (ROOT / target).exists(), target
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "openautoglm").rglob("*.py")), ids=lambda path: path.name)
 def test_files_stay_short(path):
     lines = len(path.read_text(encoding="utf-8").splitlines())

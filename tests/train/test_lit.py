@@ -103,6 +103,17 @@ def test_checkpoint_that_holds_code_is_refused(tmp_path):
         fit(lit, data, folder=tmp_path, title="alone", epochs=1, settings=settings)
 
 
+def test_wandb_works_offline_without_an_account(tmp_path, monkeypatch):
+    for name in ("WANDB_API_KEY", "WANDB_MODE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    lit, data = LitClassify(model=net(), num_classes=3), GestureData(source=Blobs(), batch_size=12)
+    settings = FitSettings(trainer={"accelerator": "cpu"}, logger="wandb", console=Console(quiet=True))
+    fit(lit, data, folder=tmp_path / "run" / "alone", title="alone", epochs=1, settings=settings)
+    assert list((tmp_path / "run" / "alone").glob("wandb/offline-run-*/*.wandb"))
+
+
 def test_unknown_logger_is_named():
     with pytest.raises(ValueError, match="logger must be one of csv, wandb, got 'tensorbord'"):
         FitSettings(logger="tensorbord")
