@@ -10,54 +10,30 @@ from typing import Any, Literal
 from rich.console import Console
 from rich.table import Table
 
-from openautoglm.cli.binding import build, check_config, check_value
-from openautoglm.cli.compose import compose_config
-from openautoglm.cli.errors import OK, guard
+from openautoglm.cli.binding import build
+from openautoglm.cli.errors import guard
 from openautoglm.cli.help import evaluate_help
-from openautoglm.cli.launch import describe
-from openautoglm.cli.overrides import parse_arguments, refuse_sweep
-from openautoglm.zoo.store import write_json
+from openautoglm.cli.measuring import run_measurement
 
 _KINDS: dict[str, Any] = {
     "artifact": str,
     "runtime": Literal["executorch", "litert", "onnx", "eager"],
-    "split": Literal["train", "dev", "test"],
+    "split": Literal["train", "dev", "test", "val"],
     "num_threads": int,
     "json": str | None,
 }
+
+_SPLITS = {"val": "dev"}  # how folders of people are called
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code: 0, 2 for a mistake in the command, 130 after Ctrl-C."""
     words = sys.argv[1:] if argv is None else list(argv)
-    return guard(lambda: _evaluate(words))
-
-
-def _evaluate(argv: Sequence[str]) -> int:
-    options = parse_arguments(argv)
-    if options.show_help:
-        print(evaluate_help())
-        return OK
-    if options.sweep:
-        raise ValueError("-m belongs to train.py: evaluate one artifact at a time")
-    refuse_sweep(options.overrides)
-    config = compose_config("evaluate", options.overrides)
-    values = config.values
-    if options.show_config:
-        print(describe(values))
-        return OK
-    values["split"] = {"val": "dev"}.get(values["split"], values["split"])  # how folders of people are called
-    for name, kind in _KINDS.items():
-        check_value(values[name], kind, name)
-    check_config(values, config.typed)
-    target = Path(values["json"]) if values["json"] else None
-    if target is not None and not target.parent.is_dir():
-        raise ValueError(f"json={target}: there is no folder {target.parent}; make it first")
-    figures = _measure(values)
-    if target is not None:
-        write_json(target, figures)
-    _print(figures, target)
-    return OK
+    return guard(
+        lambda: run_measurement(
+            words, name="evaluate", help_text=evaluate_help, kinds=_KINDS, measure=_measure, show=_print
+        )
+    )
 
 
 def _measure(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -68,7 +44,7 @@ def _measure(values: Mapping[str, Any]) -> dict[str, Any]:
         artifact=values["artifact"],
         runtime=values["runtime"],
         source=build(values["data"]),
-        split=values["split"],
+        split=_SPLITS.get(values["split"], values["split"]),
         num_threads=values["num_threads"],
     )
     plain = to_plain(found)

@@ -108,15 +108,17 @@ def _logger(name: str, folder: Path, title: str) -> Logger:
         return CSVLogger(save_dir=folder, name=None, version="log")
     from lightning.pytorch.loggers import WandbLogger
 
-    offline = not _wandb_has_account()
-    return WandbLogger(project="openautoglm", name=f"{folder.parent.name}-{title}", save_dir=folder, offline=offline)
+    # said to wandb.init itself: what Lightning sets in the environment comes too late once wandb was asked for a key
+    mode = "online" if _wandb_has_account() else "offline"
+    name = f"{folder.parent.name}-{title}"
+    return WandbLogger(project="openautoglm", name=name, save_dir=folder, offline=mode == "offline", mode=mode)
 
 
 def _wandb_has_account() -> bool:
     """Whether wandb could upload without asking for a key."""
     import wandb
 
-    return bool(wandb.api.api_key)
+    return bool(wandb.login(prompt=False))
 
 
 def _quiet_lightning() -> None:

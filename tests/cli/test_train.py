@@ -26,7 +26,7 @@ def test_settings_arrive_at_the_stages(runs):
     assert list(stages) == ["teach", "alone", "distill", "quantize", "export", "verify", "report"]
     assert stages["distill"].epochs == 7
     assert stages["alone"].epochs == 7  # the baseline takes as many steps
-    assert isinstance(stages["distill"].losses["dkd"], DKD)
+    assert isinstance(stages["distill"].losses["kd"], KD)
 
 
 def test_run_folder_and_run_file(runs):
@@ -43,13 +43,13 @@ def test_run_folder_and_run_file(runs):
 
 
 def test_losses_are_chosen_and_changed_where_they_are_or_where_they_are_used(runs):
-    assert main(["distill=kd", "distill.kd.temperature=2"]) == 0
-    assert main(["stages.distill.losses.dkd.beta=2"]) == 0
+    assert main(["distill=dkd", "distill.dkd.beta=2"]) == 0
+    assert main(["stages.distill.losses.kd.temperature=2"]) == 0
     assert main(["distill=[kd,dkd]"]) == 0
     first, second, third = (stages["distill"].losses for stages in runs.stages)
-    assert isinstance(first["kd"], KD)
-    assert first["kd"].temperature == 2
-    assert second["dkd"].beta == 2
+    assert isinstance(first["dkd"], DKD)
+    assert first["dkd"].beta == 2
+    assert second["kd"].temperature == 2
     assert list(third) == ["kd", "dkd"]
 
 
@@ -166,7 +166,7 @@ def test_resume_may_repeat_the_command(runs, capsys):
         ("seed=4", "seed is 4 here and was 3"),
         ("stages.distill.epochs=9", "stages.distill.epochs is 9 here"),
         ("stages.distill.label_smoothing=0.3", "stages.distill.label_smoothing is 0.3 here and was not set"),
-        ("distill=kd", "distill.kd._target_"),
+        ("distill=dkd", "distill.dkd._target_"),
         ("model=openautoglm-test", "model.architecture"),
     ],
 )

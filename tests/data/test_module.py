@@ -175,7 +175,7 @@ def test_one_class_is_refused(make_parquet):
 
 def test_names_are_loaded_when_asked_for():
     assert data.GestureData is GestureData
-    assert set(dir(data)) == {"Augment", "BalancedSampler", "FolderGestures", "GestureData", "ParquetGestures"}
+    assert {"Augment", "BalancedSampler", "FolderGestures", "GestureData", "ParquetGestures"} <= set(dir(data))
     with pytest.raises(AttributeError, match="nothing"):
         _ = data.nothing
     with pytest.raises(ValueError, match="batch_size=0"):
