@@ -6,7 +6,7 @@ on rendered hands; and what the student gets when the labels of its training pic
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +67,7 @@ class SyntheticStudy:
             "logistic_regression_top1": logistic_regression(train, test, console=settings.console),
             "photo_classifier": None if self.photo_classifier is None else self._transfer(),
             "shuffled_labels_top1": self._shuffled(folder, test, settings),
-            "settings": {name: value for name, value in asdict(replace_data(self)).items() if name != "data"},
+            "settings": {name: getattr(self, name) for name in ("num_unoccluded", "model", "epochs", "seed")},
             "versions": collect_versions(),
             "device": to_plain(collect_device(num_threads=torch.get_num_threads(), accelerator="cpu")),
             "commit": collect_commit(),
@@ -117,11 +117,6 @@ class SyntheticStudy:
         data = GestureData(source=_Shuffled(self.data, self.seed), seed=self.seed)
         fit(lit, data, folder=folder, title="shuffled", epochs=self.epochs, settings=settings)
         return top1(predict(model.eval(), test), test)
-
-
-def replace_data(study: SyntheticStudy) -> SyntheticStudy:
-    """The study without its data, which is named apart."""
-    return replace(study, data=None)  # type: ignore[arg-type]
 
 
 def logistic_regression(train: ImageSet, test: ImageSet, *, console: Console, side: int = 32) -> float:

@@ -129,8 +129,8 @@ def _quiet_lightning() -> None:
         ".*LeafSpec.*",
         ".*isinstance.treespec.*",
         ".*lr_scheduler.step.*",
+        ".*Checkpoint directory.*exists and is not empty.*",
+        ".*smaller than the logging interval.*",
+        ".*Experiment logs directory.*exists.*",
     ):
         warnings.filterwarnings("ignore", pattern)
-    warnings.filterwarnings("ignore", ".*Checkpoint directory.*exists and is not empty.*")
-    warnings.filterwarnings("ignore", ".*smaller than the logging interval.*")
-    warnings.filterwarnings("ignore", ".*Experiment logs directory.*exists.*")
