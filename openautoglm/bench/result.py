@@ -126,6 +126,16 @@ class PerClassResult:
 
 
 @dataclass(frozen=True)
+class GroupResult:
+    """Accuracy over the test pictures of some of the classes; the answer may be any class."""
+
+    name: str
+    classes: tuple[str, ...]
+    top1: float | None
+    num_samples: int
+
+
+@dataclass(frozen=True)
 class ConfusionResult:
     """Counts: a row a true class, a column a predicted one."""
 
@@ -182,6 +192,7 @@ class Results:
     curves: dict[str, tuple[EpochResult, ...]] = field(default_factory=dict)
     models: tuple[ModelResult, ...] = ()
     per_class: PerClassResult | None = None
+    groups: tuple[GroupResult, ...] = ()
     confusion: ConfusionResult | None = None
     mistakes: tuple[MistakeResult, ...] = ()
     contact_sheet: str | None = None

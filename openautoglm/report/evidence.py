@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from openautoglm.bench.paired import wilson_interval
-from openautoglm.bench.result import ModelResult, Results
+from openautoglm.bench.result import GroupResult, ModelResult, Results
 from openautoglm.report import numbers
 from openautoglm.report.embed import picture_address
 from openautoglm.report.headline import accuracy_interval
@@ -46,7 +46,14 @@ def recall(results: Results) -> Html | None:
     known = sorted((row for row in rows if row[1] is not None), key=lambda row: (row[1], row[0]))
     bars = [_recall_bar(name, share or 0.0, support) for name, share, support in known]
     note = f"{per_class.model}, test split, weakest class first. The line across is the 95 % interval."
+    note += "".join(f" {group_sentence(group)}." for group in results.groups)
     return section("Recall of each class", el("div", *bars, class_="bars two"), el("p", note, class_="note"))
+
+
+def group_sentence(group: GroupResult) -> str:
+    """Accuracy over a group of classes in words."""
+    pictures = f"{numbers.count(group.num_samples)} pictures of the {len(group.classes)} {group.name} classes"
+    return f"Of the {pictures}, {numbers.percent(group.top1)} are named right"
 
 
 def confusion(results: Results) -> Html | None:

@@ -27,6 +27,7 @@ class Distill:
         label_weight: factor of the cross-entropy on the labels.
         label_smoothing: share of the target spread over all classes.
         unlabelled_fraction: part of each batch that is drawn from the data set's unlabelled pictures.
+        teacher_bf16: run the teacher in bfloat16.
     """
 
     losses: Mapping[str, DistillationLoss]
@@ -37,6 +38,7 @@ class Distill:
     label_weight: float = 1.0
     label_smoothing: float = 0.0
     unlabelled_fraction: float = 0.0
+    teacher_bf16: bool = False
 
     def __call__(self, run: Run) -> Outcome:
         """Leave the student in ``distill/``."""
@@ -50,6 +52,7 @@ class Distill:
             num_classes=len(run.source.class_names()),
             losses=self.losses,
             label_weight=self.label_weight,
+            teacher_bf16=self.teacher_bf16,
             label_smoothing=self.label_smoothing,
             optim=OneCycle(learning_rate=self.learning_rate, weight_decay=self.weight_decay),
             seed=run.seed,

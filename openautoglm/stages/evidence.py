@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 from PIL import Image
 from torchmetrics.functional.classification import multiclass_confusion_matrix
 
-from openautoglm.bench.result import ConfusionResult, MistakeResult, PerClassResult
+from openautoglm.bench.result import ConfusionResult, GroupResult, MistakeResult, PerClassResult
 from openautoglm.data.base import ImageSet
 from openautoglm.data.contact import contact_sheet
 from openautoglm.stages.evaluate import Logits
@@ -34,6 +35,17 @@ def confusion(model: str, logits: Logits, images: ImageSet) -> dict[str, Any]:
             model=model, classes=images.classes, recall=recall, support=tuple(map(int, support))
         ),
     }
+
+
+def group_accuracy(groups: Mapping[str, Sequence[str]], logits: Logits, images: ImageSet) -> tuple[GroupResult, ...]:
+    """Accuracy over the pictures of each group of classes."""
+    right = logits.argmax(axis=1) == images.labels
+    found = []
+    for name, classes in groups.items():
+        inside = np.isin(images.labels, [images.classes.index(label) for label in classes])
+        share = float(right[inside].mean()) if inside.any() else None
+        found.append(GroupResult(name=name, classes=tuple(classes), top1=share, num_samples=int(inside.sum())))
+    return tuple(found)
 
 
 def mistakes(run_folder: Path, logits: Logits, images: ImageSet) -> tuple[MistakeResult, ...]:

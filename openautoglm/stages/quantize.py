@@ -31,6 +31,7 @@ class Quantize:
         label_weight: factor of the cross-entropy on the labels.
         freeze_after: share of the steps after which observers and BatchNorm statistics stand still.
         unlabelled_fraction: part of each batch that is drawn from the data set's unlabelled pictures.
+        teacher_bf16: run the teacher in bfloat16.
         batch_norm: ``"fold"`` fixes BatchNorm's statistics from the start, which is faster; ``"train"`` adapts them.
     """
 
@@ -41,6 +42,7 @@ class Quantize:
     label_weight: float = 1.0
     freeze_after: float = 0.5
     unlabelled_fraction: float = 0.0
+    teacher_bf16: bool = False
     batch_norm: Literal["train", "fold"] = "fold"
 
     def __call__(self, run: Run) -> Outcome:
@@ -58,6 +60,7 @@ class Quantize:
             num_classes=len(run.source.class_names()),
             losses=self.losses,
             label_weight=self.label_weight,
+            teacher_bf16=self.teacher_bf16,
             optim=OneCycle(learning_rate=self.learning_rate, weight_decay=0.0, warmup=0.1),
             seed=run.seed,
         )

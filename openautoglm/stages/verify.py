@@ -6,8 +6,8 @@ Only a file whose convolutions and linear layers all run in INT8 gets into ``art
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -40,14 +40,17 @@ class Verify:
         rounds: of the latency measurement, INT8 and float in turn.
         num_threads: of each runtime.
         cost: also measure what INT8 costs in accuracy, paired, on test, dev and holdout together.
+        groups: name to classes whose accuracy is also told apart.
     """
 
     rounds: int = 50
     num_threads: int = 1
     cost: bool = False
+    groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def __call__(self, run: Run) -> Outcome:
         """Leave the result in ``artifact/``."""
+        self._check_groups(run)
         files = _Files.of(run, self.num_threads)
         files.refuse_float()
         test = run.load("test")
@@ -68,12 +71,22 @@ class Verify:
         ]
         main = next(iter(files.engines))
         facts: dict[str, Any] = evidence.confusion(_shown(main), logits[main], test)
+        facts["groups"] = evidence.group_accuracy(self.groups, logits[main], test)
         facts["mistakes"] = evidence.mistakes(run.folder, logits[main], test)
         facts["contact_sheet"] = evidence.sheet(run.folder, run.load("train"))
         if self.cost:
             facts["int8_cost"] = _cost(run, files, main)
         _build_artifact(run, files, rows, facts)
         return Outcome(note=_note(rows), models=tuple(rows), facts=facts)
+
+    def _check_groups(self, run: Run) -> None:
+        known = run.source.class_names()
+        for name, classes in self.groups.items():
+            unknown = [label for label in classes if label not in known]
+            if unknown:
+                raise ValueError(
+                    f"stages.verify.groups.{name} names {', '.join(unknown)}; the data has {', '.join(known)}"
+                )
 
 
 @dataclass(frozen=True)

@@ -115,6 +115,7 @@ class LitDistill(LitTask):
         losses: name to distillation loss; KD at temperature 4 by default.
         label_weight: factor of the cross-entropy on the labels.
         label_smoothing: share of the target spread over all classes.
+        teacher_bf16: run the teacher in bfloat16.
         optim: optimizer and schedule.
         seed: of the randomness inside a step.
     """
@@ -128,6 +129,7 @@ class LitDistill(LitTask):
         losses: Mapping[str, DistillationLoss] | None = None,
         label_weight: float = 1.0,
         label_smoothing: float = 0.0,
+        teacher_bf16: bool = False,
         optim: OneCycle | None = None,
         seed: int = 0,
     ) -> None:
@@ -136,5 +138,6 @@ class LitDistill(LitTask):
             teacher=teacher,
             losses=losses if losses is not None else {"kd": KD()},
             label_weight=label_weight,
+            teacher_bf16=teacher_bf16,
         )
         super().__init__(model=model, task=task, num_classes=num_classes, optim=optim, seed=seed)

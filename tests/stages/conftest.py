@@ -21,6 +21,7 @@ TINY = (
     "stages.distill.epochs=2",
     "stages.quantize.epochs=2",
     "stages.verify.rounds=3",
+    "stages.verify.groups={round: [fist, ok]}",
     "trainer.accelerator=cpu",
 )
 

@@ -37,6 +37,17 @@ def test_every_stage_and_row_is_there(results):
     }  # fmt: skip
 
 
+def test_groups_are_told_apart(results, tiny_run):
+    """The figure of a group is that of its rows of the confusion matrix."""
+    (group,) = results.groups
+    names = results.per_class.classes
+    rows = [names.index(label) for label in ("fist", "ok")]
+    matrix = np.array(results.confusion.matrix)
+    assert (group.name, group.classes, group.num_samples) == ("round", ("fist", "ok"), matrix[rows].sum())
+    assert group.top1 == pytest.approx(matrix[rows, rows].sum() / matrix[rows].sum())
+    assert "pictures of the 2 round classes" in (tiny_run / "report.html").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("runtime", FILES)
 def test_files_run_in_int8_and_agree_with_eager(results, runtime):
     row = results.model(FILES[runtime])

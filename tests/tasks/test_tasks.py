@@ -78,6 +78,19 @@ class TestDistill:
         assert task.teacher.logits.grad is None
         assert student.logits.grad.abs().sum() > 0
 
+    def test_teacher_in_half_precision_says_nearly_the_same(self):
+        torch.manual_seed(0)
+        teacher, seen = nn.Sequential(nn.Flatten(), nn.Linear(192, 4)), []
+        for half in (False, True):
+            losses = {"seen": lambda student, taught, label: seen.append(taught) or (student - taught).square().mean()}
+            losses["seen"].weight = 1.0
+            task = Distill(task=Classify(), teacher=teacher, losses=losses, teacher_bf16=half)
+            torch.manual_seed(1)
+            task.train_step(Fixed(torch.zeros(2, 4)), batch(0, 1))
+        full, rounded = seen
+        assert full.dtype == rounded.dtype == torch.float32
+        assert 0 < (full - rounded).abs().max() < 0.02
+
     def test_without_a_loss_it_says_so(self):
         with pytest.raises(ValueError, match="at least one loss"):
             Distill(task=Classify(), teacher=nn.Identity(), losses={})
