@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -47,11 +48,29 @@ def test_readme_example_runs(tmp_path, monkeypatch):
 @pytest.mark.parametrize("path", sorted((ROOT / "recipes" / "results").glob("*.json")), ids=lambda path: path.stem)
 def test_readme_shows_the_committed_figures(path):
     from openautoglm.bench.result import read_results
+    from openautoglm.report import numbers
     from openautoglm.report.tables import markdown_table
 
-    table = markdown_table(read_results(path))
+    results = read_results(path)
+    table = markdown_table(results)
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert table in readme, f"README should show this table of {path.name}:\n\n{table}"
+    told = [numbers.percent(group.top1) for group in results.groups]
+    if results.int8_cost is not None and results.int8_cost.ci95 is not None:
+        told += [numbers.points(value) for value in (results.int8_cost.difference, *results.int8_cost.ci95)]
+    assert [figure for figure in told if figure not in readme] == []
+
+
+def test_readme_shows_the_study_of_the_synthetic_task():
+    found = json.loads((ROOT / "recipes/results/studies/synthetic.json").read_text(encoding="utf-8"))
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for share in (
+        found["logistic_regression_top1"],
+        found["photo_classifier"]["top1"],
+        found["shuffled_labels_top1"],
+        found["chance"],
+    ):
+        assert f"{100 * share:.1f} %" in readme
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "recipes").glob("*.yaml")), ids=lambda path: path.stem)

@@ -154,7 +154,13 @@ def test_a_float_file_is_not_called_int8(beside, tiny_run, tmp_path):
     shutil.copytree(tiny_run, tmp_path / "run")
     shutil.copyfile(tmp_path / "run/export/float.onnx", tmp_path / "run/export/int8.onnx")
     shutil.rmtree(tmp_path / "run/artifact")
-    fake = SimpleNamespace(stage_folder=lambda stage: tmp_path / "run" / stage, folder=tmp_path / "run")
+    fake = SimpleNamespace(
+        folder=tmp_path / "run",
+        frames=None,
+        source=SimpleNamespace(class_names=lambda: ()),
+        stage_folder=lambda stage: tmp_path / "run" / stage,
+        find_stage=lambda stage: store.find(tmp_path / "run" / stage),
+    )
     with pytest.raises(ValueError, match=r"int8\.onnx is not INT8.*Conv"):
         Verify()(fake)
     assert not (tmp_path / "run/artifact").exists()
