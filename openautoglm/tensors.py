@@ -1,11 +1,11 @@
-"""Shape letters and the two structures that travel between data, tasks and training.
+"""Shape letters and the structures that travel between data, tasks and training.
 
 Letters, everywhere in nn, models and losses:
 
     b  batch            c  channels          k  classes
     h  height           w  width             n  tokens (h * w)
     d  token width      r  rank              e  hidden width of a feed-forward
-    s  scales
+    s  scales           i  rows of blocks    j  columns of blocks
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 UNLABELLED = -1
-"""Label of a picture whose class is not known; it takes part in distillation only."""
+"""Label of a picture or hand whose class is not known; it takes part in distillation only."""
+EMPTY = -2
+"""Label of a row without a hand, which fills a table up to the most hands of a batch."""
 
 
 @dataclass(frozen=True)
@@ -34,17 +36,43 @@ class Batch:
 
 
 @dataclass(frozen=True)
+class SpotBatch:
+    """One step's whole frames and the crops of some of their hands.
+
+    Attributes:
+        image: RGB in [0, 1], ``(b, c, h, w)``.
+        boxes_px: x0, y0, x1, y1 of each hand in pixels of ``image``, ``(b, m, 4)``; zeros where there is none.
+        labels: class index, ``UNLABELLED`` or ``EMPTY``, ``(b, m)``.
+        complete: False where hands may be in the frame that have no box, ``(b,)``; its background teaches nothing.
+        to_frame: affine map from pixels of ``image`` to pixels of the frame that it shows, ``(b, 2, 3)``.
+        index: row of each frame in its split, those of further sources after it, ``(b,)``; -1 where it was composed.
+        crops: hands cut out for the second look, in the order of their pictures; their ``index`` is the picture's
+            place in this batch, ``(n,)``.
+    """
+
+    image: Tensor
+    boxes_px: Tensor
+    labels: Tensor
+    complete: Tensor
+    to_frame: Tensor
+    index: Tensor
+    crops: Batch
+
+
+@dataclass(frozen=True)
 class StepOutput:
     """What a task returns for one batch.
 
     Attributes:
         loss: scalar to be minimised.
         preds: logits, ``(b, k)``.
-        target: class indices, ``(b,)``.
+        target: class indices or ``UNLABELLED``, ``(b,)``.
+        image: what ``preds`` name, RGB in [0, 1], ``(b, c, h, w)``: a teacher is shown the same.
         parts: named scalars that make up the loss, for the log.
     """
 
     loss: Tensor
     preds: Tensor
     target: Tensor
+    image: Tensor
     parts: dict[str, Tensor] = field(default_factory=dict)

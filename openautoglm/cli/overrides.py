@@ -12,7 +12,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ValueType
 from hydra.errors import HydraException
 
-PATH_KEYS = frozenset({"resume", "artifact", "init", "json"})
+PATH_KEYS = frozenset({"resume", "artifact", "init", "json", "out"})
 _PATH_LEAVES = frozenset({"root", "path", "folder", "file", "photo_classifier"})
 
 
@@ -102,7 +102,7 @@ def _path(key: str, value: str) -> str:
         raise ValueError(f"{key}= is empty: type a path behind it")
     path = Path(value).expanduser()
     # A name (init=openautoglm-small, a data set of the hub) stays a name.
-    if key == "json" or (path.exists() and key != "resume"):
+    if key in ("json", "out") or (path.exists() and key != "resume"):
         return str(path.absolute())
     return str(path) if value[0] == "~" else value
 

@@ -7,11 +7,14 @@ directly here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import copy
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+import torch.utils._pytree as pytree
 from torch import Tensor, nn
 from torch.fx import GraphModule, Node
 
@@ -104,6 +107,26 @@ def follow_weights(graph: GraphModule) -> None:
             _replace(graph, node, WeightQuantize(module, num_channels))
 
 
+def part_shared_weights(graph: GraphModule) -> None:
+    """Give each further convolution of a shared weight a copy of it: another BatchNorm folds in, another scale fits."""
+    seen: Counter[str] = Counter()
+    for node in list(graph.graph.nodes):
+        if not _calls(node, *_CONVOLUTIONS) or node.args[1].op != "get_attr":
+            continue
+        weight = node.args[1]
+        name = str(weight.target)
+        if seen[name]:
+            path, _, leaf = name.rpartition(".")
+            leaf = f"{leaf}_{seen[name]}"
+            setattr(graph.get_submodule(path), leaf, nn.Parameter(parameter(graph, weight).detach().clone()))
+            with graph.graph.inserting_after(weight):
+                copied = graph.graph.get_attr(f"{path}.{leaf}" if path else leaf)
+            copied.meta.update(weight.meta)
+            _set_argument(node, 1, copied)
+        seen[name] += 1
+    graph.recompile()
+
+
 def fold_batch_norms(graph: GraphModule) -> None:
     """Move every BatchNorm that follows a convolution into its weight and bias, running statistics in use."""
     for node in list(_batch_norms(graph)):
@@ -122,6 +145,26 @@ def fix_scales(graph: GraphModule) -> None:
             if id(module) not in fixed:
                 fixed[id(module)] = GridQuantize(module)
             _replace(graph, node, fixed[id(module)])
+
+
+def keep_outputs(graph: GraphModule, positions: Sequence[int]) -> GraphModule:
+    """A copy that computes some of a graph's outputs and holds what they need; a single one is no tuple."""
+    part = copy.deepcopy(graph)
+    output = next(node for node in reversed(part.graph.nodes) if node.op == "output")
+    returned = output.args[0] if isinstance(output.args[0], list | tuple) else (output.args[0],)
+    output.args = (tuple(returned[position] for position in positions),)
+    part.graph.eliminate_dead_code()
+    codegen: Any = part.graph._codegen
+    shape = pytree.tree_structure(0 if len(positions) == 1 else tuple(positions))
+    codegen.pytree_info = codegen.pytree_info._replace(out_spec=shape)
+    used = {str(node.target) for node in part.graph.nodes if node.op == "get_attr"}
+    for name in [*dict(part.named_parameters()), *dict(part.named_buffers())]:
+        if name not in used:
+            path, _, leaf = name.rpartition(".")
+            delattr(part.get_submodule(path), leaf)
+    part.delete_all_unused_submodules()
+    part.recompile()
+    return part
 
 
 def _replace(graph: GraphModule, node: AnyNode, module: nn.Module) -> None:
@@ -182,13 +225,14 @@ def _fold(graph: GraphModule, pair: _Pair) -> None:
     """Fold: w' = w g / sqrt(v + eps),  b' = (b - m) g / sqrt(v + eps) + beta."""
     gamma, beta, mean, variance = (parameter(graph, node) for node in pair.batch_norm.args[1:5])
     weight = parameter(graph, pair.weight)
-    name = str(pair.weight.target).removesuffix("weight") + "bias"
+    path, _, leaf = str(pair.weight.target).rpartition(".")
+    leaf = leaf.replace("weight", "bias", 1)
+    name = f"{path}.{leaf}" if path else leaf
     with torch.no_grad():
         factor = gamma * torch.rsqrt(variance + pair.batch_norm.args[_EPS])
         old = parameter(graph, pair.bias) if pair.bias is not None else torch.zeros_like(mean)
         weight.mul_(factor.reshape(-1, *[1] * (weight.dim() - 1)))
         bias = nn.Parameter((old - mean) * factor + beta)
-    path, _, leaf = name.rpartition(".")
     setattr(graph.get_submodule(path), leaf, bias)
     quantized = pair.convolution.args[1]
     if quantized is not pair.weight:

@@ -7,6 +7,7 @@ the integer weights are folded into constants (``fold_quantize``).
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import torch
@@ -15,6 +16,7 @@ from torch.fx import GraphModule
 
 from openautoglm.compress import graph as surgery
 from openautoglm.compress.grid import quiet_torch
+from openautoglm.models import Program
 
 BatchNormMode = Literal["train", "fold"]
 
@@ -40,12 +42,11 @@ class QATModel(nn.Module):
         self._applied: bool | None = None
         self.register_load_state_dict_post_hook(_forget_mode)  # type: ignore[no-untyped-call]
 
-    def forward(self, image: Tensor) -> Tensor:
-        """RGB in [0, 1], ``(b, 3, h, w)``, to logits ``(b, k)``."""
+    def forward(self, image: Tensor) -> Any:
+        """RGB in [0, 1], ``(b, 3, h, w)``, to what the float model returned: logits ``(b, k)``, or several tensors."""
         if self._applied != self.training:
             self._apply_mode()
-        logits: Tensor = self.graph(image)
-        return logits
+        return self.graph(image)
 
     def freeze(self) -> None:
         """Stop observers and BatchNorm statistics; weights can still learn."""
@@ -81,7 +82,7 @@ def prepare_qat(
     """Copy a float model into a graph that learns under quantization.
 
     Args:
-        model: called with images, returns logits; not changed.
+        model: called with images, returns a tensor or a tuple of them; not changed.
         example: images of the size to train on, ``(b, 3, h, w)``.
         quantizer: the target's, from ``Backend.quantizer()``.
         dynamic_size: leave height and width open as well as the batch.
@@ -100,6 +101,7 @@ def prepare_qat(
         shape |= {2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
     with quiet_torch():
         graph = surgery.unlock(torch.export.export(source, (images,), dynamic_shapes=(shape,)).module())
+        surgery.part_shared_weights(graph)
         if batch_norm == "fold":
             surgery.fold_batch_norms(graph)
         settings = surgery.batch_norm_settings(graph)
@@ -132,6 +134,22 @@ def convert(qat: QATModel, *, fold_quantize: bool = True) -> GraphModule:
     for module in graph.modules():
         module.training = False
     return graph
+
+
+def convert_programs(
+    qat: QATModel, programs: Mapping[str, Program], *, fold_quantize: bool = True
+) -> dict[str, nn.Module]:
+    """The integer program of each method, made of one graph, so that a file holds their weights once.
+
+    Args:
+        qat: trained or loaded model, of ``model.traced()``.
+        programs: of the model.
+        fold_quantize: see ``convert``.
+    """
+    graph = convert(qat, fold_quantize=fold_quantize)
+    if len(programs) == 1:
+        return {name: program.of(graph) for name, program in programs.items()}
+    return {name: program.of(surgery.keep_outputs(graph, program.traced)) for name, program in programs.items()}
 
 
 def settle(qat: QATModel) -> GraphModule:

@@ -6,7 +6,7 @@ import importlib.util
 import os
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +16,12 @@ from torch import Tensor, nn
 from torch.fx.traceback import NodeSource
 
 from openautoglm.export.census import Census
+from openautoglm.nn.fusion import LocalEntropy
 from openautoglm.runtime.quiet import quiet_stderr
 from openautoglm.types import MissingExtraError
 
 INPUT, OUTPUT = "image", "logits"
-"""Names of a program's input and output, where the format has names."""
+"""Names of a program's input and of its output when there is one, where the format has names."""
 
 
 @dataclass(frozen=True)
@@ -28,12 +29,14 @@ class ExportedInput:
     """One method of a program.
 
     Attributes:
-        module: float model, or converted graph, in evaluation mode; image to logits.
+        module: float model, or converted graph, in evaluation mode; image to one tensor or a tuple of them.
         example: inputs of the program's fixed shape, batch 1.
+        outputs: names of what it returns, in order.
     """
 
     module: nn.Module
     example: tuple[Tensor, ...]
+    outputs: tuple[str, ...] = (OUTPUT,)
 
 
 class Backend(Protocol):
@@ -53,16 +56,21 @@ class Backend(Protocol):
         """The PT2E quantizer to train with."""
         ...
 
-    def export(self, programs: Mapping[str, ExportedInput], path: Path, *, quantized: bool) -> None:
-        """Write all methods into one file, whole or not at all."""
+    def export(self, programs: Mapping[str, ExportedInput], path: Path, *, quantized: bool) -> dict[str, Path]:
+        """Write the methods, each file whole or not at all; returns the file of each method, often the same."""
         ...
 
     def census(self, path: Path) -> Census:
         """Count what runs, read from the file."""
         ...
 
-    def describe(self, path: Path) -> dict[str, Any]:
-        """Inputs and outputs of each method, as plain data for the manifest."""
+    def describe(self, path: Path, outputs: Mapping[str, Sequence[str]] | None = None) -> dict[str, Any]:
+        """Inputs and outputs of each method, as plain data for the manifest.
+
+        Args:
+            path: the file.
+            outputs: names of each method's outputs, for a format that keeps none; ``OUTPUT`` alone when None.
+        """
         ...
 
 
@@ -121,7 +129,8 @@ def xnnpack_quantizer() -> Any:
             XNNPACKQuantizer,
             get_symmetric_quantization_config,
         )
-    return XNNPACKQuantizer().set_global(get_symmetric_quantization_config(is_per_channel=True, is_qat=True))
+    quantizer = XNNPACKQuantizer().set_global(get_symmetric_quantization_config(is_per_channel=True, is_qat=True))
+    return quantizer.set_module_type(LocalEntropy, None)  # a logarithm has no integer kernel
 
 
 def image_input(
@@ -140,11 +149,11 @@ def image_input(
     }
 
 
-def logits_output(
-    *, shape: tuple[int, ...], dtype: str, scale: float | None = None, zero_point: int | None = None
+def tensor_output(
+    *, name: str, shape: tuple[int, ...], dtype: str, scale: float | None = None, zero_point: int | None = None
 ) -> dict[str, Any]:
-    """Plain description of what a program returns."""
-    return {"name": OUTPUT, "shape": list(shape), "dtype": dtype, "scale": scale, "zero_point": zero_point}
+    """Plain description of one tensor that a program returns."""
+    return {"name": name, "shape": list(shape), "dtype": dtype, "scale": scale, "zero_point": zero_point}
 
 
 def check_programs(programs: Mapping[str, ExportedInput]) -> None:
@@ -152,6 +161,8 @@ def check_programs(programs: Mapping[str, ExportedInput]) -> None:
     if not programs:
         raise ValueError("there is nothing to export: give at least one program")
     for name, program in programs.items():
+        if len(set(program.outputs)) != len(program.outputs):
+            raise ValueError(f"program {name!r} gives two outputs one name: {', '.join(program.outputs)}")
         if any(module.training for module in program.module.modules()):
             raise ValueError(f"program {name!r} is in training mode: call eval() on the model before exporting it")
 
@@ -178,16 +189,23 @@ def _shared_provenance() -> Iterator[None]:
 
 
 class Named(nn.Module):
-    """Gives a program's input and output their names."""
+    """Gives a program's input and outputs their names.
 
-    def __init__(self, module: nn.Module) -> None:
+    Args:
+        module: image to one tensor or a tuple of them.
+        outputs: names, in order.
+    """
+
+    def __init__(self, module: nn.Module, outputs: Sequence[str]) -> None:
         super().__init__()
-        self.module = module
+        self.module, self.outputs = module, tuple(outputs)
         self.eval()
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
-        """Image to ``{"logits": logits}``."""
-        return {OUTPUT: self.module(image)}
+        """Image to name and tensor."""
+        returned = self.module(image)
+        tensors = (returned,) if isinstance(returned, Tensor) else tuple(returned)
+        return dict(zip(self.outputs, tensors, strict=True))
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -82,4 +82,26 @@ def count(operations: Iterable[Operation], *, num_partitions: int = 0) -> Census
         num_fused_activations=sum(op.fused_activation for op in operations),
         num_partitions=num_partitions,
         outside=tuple(f"{op.name} {op.where}" for op in operations if not op.delegated),
+    )
+
+
+def merge(censuses: Sequence[Census]) -> Census:
+    """One census of a program in several files."""
+    if len(censuses) == 1:
+        return censuses[0]
+
+    def add(name: str) -> dict[str, int]:
+        total: Counter[str] = Counter()
+        for census in censuses:
+            total.update(getattr(census, name))
+        return dict(total)
+
+    return Census(
+        int8_heavy=add("int8_heavy"),
+        float_heavy=tuple(operation for census in censuses for operation in census.float_heavy),
+        matmul=add("matmul"),
+        other=add("other"),
+        num_fused_activations=sum(census.num_fused_activations for census in censuses),
+        num_partitions=sum(census.num_partitions for census in censuses),
+        outside=tuple(operation for census in censuses for operation in census.outside),
     )

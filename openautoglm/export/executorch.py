@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,12 @@ from typing import Any
 import torch
 
 from openautoglm.export.backend import (
+    OUTPUT,
     ExportedInput,
     check_programs,
     image_input,
-    logits_output,
     quiet_export,
+    tensor_output,
     write_whole,
     xnnpack_quantizer,
 )
@@ -51,7 +52,7 @@ class ExecuTorchBackend:
         """XNNPACK's."""
         return xnnpack_quantizer()
 
-    def export(self, programs: Mapping[str, ExportedInput], path: Path, *, quantized: bool) -> None:  # noqa: ARG002
+    def export(self, programs: Mapping[str, ExportedInput], path: Path, *, quantized: bool) -> dict[str, Path]:  # noqa: ARG002
         """Write all methods into one ``.pte``; ``quantized`` changes nothing, the graph says it."""
         check_programs(programs)
         with quiet_export():
@@ -64,6 +65,7 @@ class ExecuTorchBackend:
             edge = to_edge_transform_and_lower(exported, partitioner=[XnnpackPartitioner()])
             content = bytes(edge.to_executorch().buffer)
         write_whole(path, content)
+        return dict.fromkeys(programs, path)
 
     def census(self, path: Path) -> Census:
         """Operations inside and outside XNNPACK, from the file's own flatbuffers."""
@@ -79,14 +81,19 @@ class ExecuTorchBackend:
                 operations += _portable(chain.instructions, plan.operators)
         return count(operations, num_partitions=num_partitions)
 
-    def describe(self, path: Path) -> dict[str, Any]:
-        """Inputs and outputs of each method."""
+    def describe(self, path: Path, outputs: Mapping[str, Sequence[str]] | None = None) -> dict[str, Any]:
+        """Inputs and outputs of each method; the file knows its outputs by their order only."""
         methods = {}
         for plan in _read(path).execution_plan:
-            given, returned = plan.values[plan.inputs[0]].val, plan.values[plan.outputs[0]].val
+            given = plan.values[plan.inputs[0]].val
+            returned = [plan.values[index].val for index in plan.outputs]
+            names = (outputs or {}).get(plan.name, (OUTPUT,))
             methods[plan.name] = {
                 "inputs": [image_input(shape=tuple(given.sizes), dtype=_dtype(given))],
-                "outputs": [logits_output(shape=tuple(returned.sizes), dtype=_dtype(returned))],
+                "outputs": [
+                    tensor_output(name=name, shape=tuple(tensor.sizes), dtype=_dtype(tensor))
+                    for name, tensor in zip(names, returned, strict=True)
+                ],
             }
         return methods
 

@@ -7,7 +7,7 @@ yet; otherwise it writes float convolutions between pairs of roundings, as large
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,8 @@ from openautoglm.export.backend import (
     Named,
     check_programs,
     image_input,
-    logits_output,
     quiet_export,
+    tensor_output,
     write_whole,
     xnnpack_quantizer,
 )
@@ -44,7 +44,7 @@ class LiteRTBackend:
         """XNNPACK's, as for the others."""
         return xnnpack_quantizer()
 
-    def export(self, programs: Mapping[str, ExportedInput], path: Path, *, quantized: bool) -> None:
+    def export(self, programs: Mapping[str, ExportedInput], path: Path, *, quantized: bool) -> dict[str, Path]:
         """Write all methods into one ``.tflite``, a signature each."""
         check_programs(programs)
         os.environ.setdefault("LITERT_TORCH_SHOW_PROGRESS", "n")
@@ -58,17 +58,20 @@ class LiteRTBackend:
             converter: Any = litert_torch
             for name, program in programs.items():
                 (image,) = program.example
-                converter = converter.signature(name, Named(program.module), sample_kwargs={INPUT: image})
+                converter = converter.signature(
+                    name, Named(program.module, program.outputs), sample_kwargs={INPUT: image}
+                )
             content = bytes(converter.convert(quant_config=config).model_content())
         write_whole(path, content)
+        return dict.fromkeys(programs, path)
 
     def census(self, path: Path) -> Census:
         """Operations and their dtypes from the flatbuffer, and what XNNPACK takes of them from the runtime."""
         content = _read(path)
         return count(_operations(content), num_partitions=_num_partitions(content))
 
-    def describe(self, path: Path) -> dict[str, Any]:
-        """Inputs and outputs of each signature."""
+    def describe(self, path: Path, outputs: Mapping[str, Sequence[str]] | None = None) -> dict[str, Any]:
+        """Inputs and outputs of each signature, under the names that the file holds."""
         with quiet_export():
             from ai_edge_litert.interpreter import Interpreter
 
@@ -76,10 +79,12 @@ class LiteRTBackend:
             methods = {}
             for name in interpreter.get_signature_list():
                 runner = interpreter.get_signature_runner(name)
-                (given,), (returned,) = runner.get_input_details().values(), runner.get_output_details().values()
+                (given,) = runner.get_input_details().values()
+                returned = runner.get_output_details()
+                order = (outputs or {}).get(name, tuple(returned))
                 methods[name] = {
                     "inputs": [image_input(**_details(given))],
-                    "outputs": [logits_output(**_details(returned))],
+                    "outputs": [tensor_output(name=output, **_details(returned[output])) for output in order],
                 }
         return methods
 

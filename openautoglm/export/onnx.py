@@ -7,7 +7,7 @@ float. Adding 128 to integers and zero points changes no number they stand for.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,11 @@ import torch
 
 from openautoglm.export.backend import (
     INPUT,
-    OUTPUT,
     ExportedInput,
     check_programs,
     image_input,
-    logits_output,
     quiet_export,
+    tensor_output,
     write_whole,
     xnnpack_quantizer,
 )
@@ -59,25 +58,31 @@ class OnnxBackend:
         """XNNPACK's, as for the others."""
         return xnnpack_quantizer()
 
-    def export(self, programs: Mapping[str, ExportedInput], path: Path, *, quantized: bool) -> None:
-        """Write the first method to ``path`` and each other to ``<stem>-<method><suffix>`` beside it."""
+    def export(self, programs: Mapping[str, ExportedInput], path: Path, *, quantized: bool) -> dict[str, Path]:
+        """Write one method to ``path``, several to ``<stem>.<method><suffix>`` each."""
         check_programs(programs)
         contents = {name: _serialize(name, program, quantized) for name, program in programs.items()}
-        for number, (name, content) in enumerate(contents.items()):
-            write_whole(path if number == 0 else path.with_name(f"{path.stem}-{name}{path.suffix}"), content)
+        alone = len(contents) == 1
+        paths = {name: path if alone else path.with_suffix(f".{name}{path.suffix}") for name in contents}
+        for name, content in contents.items():
+            write_whole(paths[name], content)
+        return paths
 
     def census(self, path: Path) -> Census:
         """Operations of the graph that ONNX Runtime makes of the file on this machine."""
         return count(_operations(_optimised(path)), num_partitions=1)
 
-    def describe(self, path: Path) -> dict[str, Any]:
-        """Inputs and outputs of the method."""
+    def describe(self, path: Path, outputs: Mapping[str, Sequence[str]] | None = None) -> dict[str, Any]:  # noqa: ARG002
+        """Inputs and outputs of the method, under the names that the file holds."""
         model = _load(path)
-        (given,), (returned,) = model.graph.input, model.graph.output
+        (given,) = model.graph.input
         return {
             model.graph.name: {
                 "inputs": [image_input(shape=_shape(given), dtype=_dtype(given))],
-                "outputs": [logits_output(shape=_shape(returned), dtype=_dtype(returned))],
+                "outputs": [
+                    tensor_output(name=tensor.name, shape=_shape(tensor), dtype=_dtype(tensor))
+                    for tensor in model.graph.output
+                ],
             }
         }
 
@@ -90,7 +95,7 @@ def _serialize(name: str, program: ExportedInput, quantized: bool) -> bytes:
             dynamo=True,
             verbose=False,
             input_names=[INPUT],
-            output_names=[OUTPUT],
+            output_names=list(program.outputs),
         )
         assert exported is not None
         model = exported.model_proto

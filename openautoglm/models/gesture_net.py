@@ -1,10 +1,14 @@
 """GestureNet: a hand crop in, gesture logits out; convolutions first, attention where few tokens are left.
 
+One net for two looks: ``glance`` finds the hands in a whole frame, ``forward`` names the crop of one; all that is
+costly is shared, so both are methods of one program.
+
 Shaped by what XNNPACK runs in INT8: ReLU, BatchNorm (folded), additions, a mean over positions. Dense 3x3 convolutions
 while channels are few (a depthwise one is bound by memory there), depthwise-separable ones later, and most parameters
 at 1/16 and 1/32 of the resolution, where they cost little time.
 
     3 x s x s ─ stem 1/2 ─ dense 1/4 ─ separable 1/8 ─ separable, transformer 1/16 ─ separable 1/32 ─ mean ─ linear
+                                           └──────────────────┴─────────────────────────┴─ fusion ─ where, which
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ from torch import Tensor, nn
 
 from openautoglm.models.registry import Program, register
 from openautoglm.nn import ConvNorm, DepthwiseFeedForward, LowRankAttention, Residual, Stem, TransformerBlock
+from openautoglm.nn.glance import GlanceHead, GlanceMaps
 
 
 class GestureNet(nn.Module):
@@ -32,6 +37,10 @@ class GestureNet(nn.Module):
         num_heads: heads of an attention.
         rank: width of a query and a key, per head.
         head_dim: channels that are averaged before the classifier.
+        glance_size: side of the square that a whole frame is scaled to for the glance, a multiple of 32; None for a
+            net that names crops only.
+        glance_dim: channels of the glance's fused map.
+        fusion: how the glance joins its three scales.
     """
 
     def __init__(
@@ -45,11 +54,15 @@ class GestureNet(nn.Module):
         num_heads: int = 4,
         rank: int = 16,
         head_dim: int = 512,
+        glance_size: int | None = None,
+        glance_dim: int = 64,
+        fusion: str = "entropy",
     ) -> None:
         super().__init__()
-        if image_size % 32:
-            raise ValueError(f"image_size must be a multiple of 32, got {image_size}")
-        self.image_size = image_size
+        for name, size in (("image_size", image_size), ("glance_size", glance_size or 32)):
+            if size % 32:
+                raise ValueError(f"{name} must be a multiple of 32, got {size}")
+        self.image_size, self.glance_size = image_size, glance_size
         self.arguments: dict[str, Any] = {
             "num_classes": num_classes,
             "image_size": image_size,
@@ -59,6 +72,9 @@ class GestureNet(nn.Module):
             "num_heads": num_heads,
             "rank": rank,
             "head_dim": head_dim,
+            "glance_size": glance_size,
+            "glance_dim": glance_dim,
+            "fusion": fusion,
         }
         half, quarter, eighth, sixteenth, last = dims
 
@@ -86,6 +102,10 @@ class GestureNet(nn.Module):
         )
         self.head = ConvNorm(dim_in=last, dim_out=head_dim)
         self.classifier = nn.Linear(head_dim, num_classes)
+        self.glance_head: GlanceHead | None = None
+        if glance_size is not None:
+            dims_fused = (eighth, sixteenth, last)
+            self.glance_head = GlanceHead(dims=dims_fused, dim=glance_dim, num_classes=num_classes, fusion=fusion)
 
     def forward_intermediates(self, image: Float[Tensor, "b 3 h w"]) -> list[Float[Tensor, "b _ _ _"]]:
         """Feature maps at 1/2, 1/4, 1/8, 1/16 and 1/32 of the input's size."""
@@ -96,12 +116,104 @@ class GestureNet(nn.Module):
 
     def forward(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b k"]:
         """RGB in [0, 1], ``(b, 3, h, w)``, to logits ``(b, k)``."""
-        features = self.head(self.forward_intermediates(image)[-1])
-        return self.classifier(features.mean(dim=(2, 3), keepdim=True).flatten(1))
+        return self._name(self.forward_intermediates(image)[-1])
+
+    def glance(self, image: Float[Tensor, "b 3 h w"]) -> GlanceMaps:
+        """RGB in [0, 1], a whole frame, to maps of the hands in it.
+
+        Raises:
+            ValueError: the net was built without ``glance_size``.
+        """
+        return self._find(self.forward_intermediates(image))
+
+    def _name(self, last: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k"]:
+        return self.classifier(self.head(last).mean(dim=(2, 3), keepdim=True).flatten(1))
+
+    def _find(self, features: list[Float[Tensor, "b _ _ _"]]) -> GlanceMaps:
+        if self.glance_head is None:
+            raise ValueError("this net names crops only: build it with glance_size, such as glance_size=192")
+        return self.glance_head(features[-3:])
 
     def programs(self) -> dict[str, Program]:
-        """What is exported: ``look``, a crop to logits."""
-        return {"look": Program(self, (torch.zeros(1, 3, self.image_size, self.image_size),))}
+        """What is exported: ``look``, a crop to logits, and for whole frames ``glance``, a frame to maps."""
+        programs = {"look": Program(self, (torch.zeros(1, 3, self.image_size, self.image_size),))}
+        if self.glance_size is not None:
+            programs["glance"] = Program(
+                Glance(_GlanceOf(self)).train(self.training),
+                (torch.zeros(1, 3, self.glance_size, self.glance_size),),
+                outputs=("attention", "box", "logits"),
+                traced=(1, 2, 3),
+                finish=Glance,
+            )
+        return programs
+
+    def traced(self) -> nn.Module:
+        """The net itself, or for whole frames one module that gives the logits and the three maps of a picture."""
+        return self if self.glance_head is None else _Both(self)
+
+    def on_graph(self, graph: nn.Module) -> nn.Module:
+        """The same methods on a quantised graph of ``traced()``."""
+        return graph if self.glance_head is None else TwoLooks(graph)
+
+    def all_outputs(self, image: Float[Tensor, "b 3 h w"]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Logits and the three maps of one picture."""
+        features = self.forward_intermediates(image)
+        return (self._name(features[-1]), *self._find(features))
+
+
+class Glance(nn.Module):
+    """The first look as a program: the attention as a probability.
+
+    Args:
+        maps: a picture to the three of ``GlanceMaps``.
+    """
+
+    def __init__(self, maps: nn.Module) -> None:
+        super().__init__()
+        self.maps = maps
+
+    def forward(self, image: Float[Tensor, "b 3 h w"]) -> tuple[Tensor, Tensor, Tensor]:
+        """RGB in [0, 1], ``(b, 3, h, w)``, to attention, box and logits at 1/8 of its size."""
+        attention, box, logits = self.maps(image)
+        return attention.sigmoid(), box, logits
+
+
+class TwoLooks(nn.Module):
+    """A quantised graph of ``traced()`` with the two methods of the net it came from.
+
+    Args:
+        graph: a picture to logits and the three maps.
+    """
+
+    def __init__(self, graph: nn.Module) -> None:
+        super().__init__()
+        self.graph = graph
+
+    def forward(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b k"]:
+        """A crop to logits."""
+        return self.graph(image)[0]
+
+    def glance(self, image: Float[Tensor, "b 3 h w"]) -> GlanceMaps:
+        """A whole frame to maps."""
+        return GlanceMaps(*self.graph(image)[1:])
+
+
+class _GlanceOf(nn.Module):
+    def __init__(self, net: GestureNet) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, image: Float[Tensor, "b 3 h w"]) -> GlanceMaps:
+        return self.net.glance(image)
+
+
+class _Both(nn.Module):
+    def __init__(self, net: GestureNet) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, image: Float[Tensor, "b 3 h w"]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        return self.net.all_outputs(image)
 
 
 @register

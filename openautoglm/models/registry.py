@@ -19,10 +19,20 @@ class Program:
     Attributes:
         module: called with ``example``; input RGB in [0, 1].
         example: tensors of the shape the program will take, batch 1.
+        outputs: names of what it returns, in order.
+        traced: which outputs of the model's ``traced()`` it is made of.
+        finish: built round a graph with those outputs alone, it is the program; None where the graph is.
     """
 
     module: nn.Module
     example: tuple[Tensor, ...]
+    outputs: tuple[str, ...] = ("logits",)
+    traced: tuple[int, ...] = (0,)
+    finish: Callable[[nn.Module], nn.Module] | None = None
+
+    def of(self, graph: nn.Module) -> nn.Module:
+        """The program of a quantised graph."""
+        return graph if self.finish is None else self.finish(graph).eval()
 
 
 @runtime_checkable
@@ -31,6 +41,14 @@ class Exportable(Protocol):
 
     def programs(self) -> dict[str, Program]:
         """Method name to program."""
+        ...
+
+    def traced(self) -> nn.Module:
+        """What is traced for quantization: one module with the outputs of every program, so that they share it."""
+        ...
+
+    def on_graph(self, graph: nn.Module) -> nn.Module:
+        """The model's methods on a quantised graph of ``traced()``."""
         ...
 
 

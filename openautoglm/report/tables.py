@@ -71,6 +71,9 @@ def _columns(results: Results) -> list[Column]:
     """Accuracy, and the others that some row fills."""
     columns = [
         Column("top-1 %", lambda m: numbers.percent(m.top1, unit=False)),
+        Column("hand AP50", lambda m: numbers.percent(m.hand_ap50, unit=False)),
+        Column("mAP50", lambda m: numbers.percent(m.map50, unit=False)),
+        Column("gold box", lambda m: numbers.percent(m.top1_gold_box, unit=False)),
         Column("to eager", lambda m: numbers.points(m.top1_minus_eager)),
         Column("agree %", lambda m: numbers.percent(m.agreement, unit=False)),
         Column("KB", lambda m: numbers.MISSING if m.size_kb is None else f"{m.size_kb:,.0f}"),

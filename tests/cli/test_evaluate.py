@@ -76,7 +76,7 @@ def test_mistakes_are_one_sentence_and_code_2(asked, capsys, argv, sentence):
     assert not asked
 
 
-@pytest.mark.parametrize("script", ["train", "evaluate"])
+@pytest.mark.parametrize("script", ["train", "evaluate", "benchmark"])
 def test_script_helps_from_anywhere_and_loads_nothing_heavy(script, tmp_path):
     code = f"import runpy, sys; sys.argv = ['{script}.py', '--help']\n"
     code += f"try: runpy.run_path({str(ROOT / 'scripts' / script)!r} + '.py', run_name='__main__')\n"

@@ -22,6 +22,18 @@ class TestEveryModel:
         features = create_model(name, num_classes=5, image_size=64).forward_intermediates(torch.rand(1, 3, 64, 64))
         assert [feature.shape[-1] for feature in features] == [32, 16, 8, 4, 2]
 
+    def test_glance_gives_maps_at_an_eighth(self, name):
+        model = create_model(name, num_classes=5, image_size=64, glance_size=96)
+        attention, box, logits = model.glance(torch.rand(2, 3, 96, 64))
+        assert attention.shape == (2, 1, 12, 8)
+        assert box.shape == (2, 4, 12, 8)
+        assert logits.shape == (2, 5, 12, 8)
+        assert (box >= 0).all()
+        assert {program: p.example[0].shape[-1] for program, p in model.programs().items()} == {
+            "look": 64,
+            "glance": 96,
+        }
+
     def test_saved_and_loaded_it_computes_the_same(self, name, tmp_path):
         model = create_model(name, num_classes=3, image_size=64)
         model(torch.rand(4, 3, 64, 64))
@@ -41,9 +53,11 @@ class TestEveryModel:
         program = create_model(name, num_classes=4, image_size=64).programs()["look"]
         assert program.example[0].shape == (1, 3, 64, 64)
 
-    def test_an_empty_list_of_sizes_is_refused(self, name):
+    def test_a_size_that_does_not_halve_is_refused(self, name):
         with pytest.raises(ValueError, match="image_size must be a multiple of 32, got 100"):
             create_model(name, num_classes=4, image_size=100)
+        with pytest.raises(ValueError, match="glance_size must be a multiple of 32, got 100"):
+            create_model(name, num_classes=4, glance_size=100)
 
 
 def test_small_has_its_weight_at_low_resolution():
@@ -52,6 +66,31 @@ def test_small_has_its_weight_at_low_resolution():
     early = sum(p.numel() for part in (model.stem, model.stages[0]) for p in part.parameters())
     assert total >= 1_000_000
     assert early / total < 0.1
+
+
+def test_both_looks_share_all_but_their_heads():
+    crops = create_model("openautoglm-small", num_classes=19)
+    frames = create_model("openautoglm-small", num_classes=19, glance_size=192)
+    extra = sum(p.numel() for p in frames.parameters()) / sum(p.numel() for p in crops.parameters()) - 1
+    assert 0 < extra < 0.1
+    assert crops.state_dict().keys() < frames.state_dict().keys()
+
+
+def test_outputs_together_are_those_of_each_look():
+    net = create_model("openautoglm-test", num_classes=3, image_size=64, glance_size=64, fusion="mean").eval()
+    image = torch.rand(1, 3, 64, 64)
+    logits, *maps = net.traced()(image)
+    assert torch.equal(logits, net(image))
+    assert all(torch.equal(one, other) for one, other in zip(maps, net.glance(image), strict=True))
+    attention, _, _ = net.programs()["glance"].module(image)
+    assert torch.allclose(attention, maps[0].sigmoid())
+
+
+def test_a_net_for_crops_has_no_glance():
+    net = create_model("openautoglm-test", num_classes=3)
+    assert net.traced() is net
+    with pytest.raises(ValueError, match="build it with glance_size, such as glance_size=192"):
+        net.glance(torch.rand(1, 3, 64, 64))
 
 
 def test_unknown_name_gives_the_nearest():
