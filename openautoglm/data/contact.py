@@ -1,13 +1,17 @@
-"""A contact sheet: a row of pictures for each class, for people to look at."""
+"""Contact sheets for people to look at: a row of pictures for each class, or frames with their hands."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from openautoglm.data.base import ImageSet
+from openautoglm.data.frames import Frame
+from openautoglm.data.images import Fit, pad_square
 
-_INK, _PAPER = (30, 30, 30), (255, 255, 255)
+_INK, _PAPER, _MARK = (30, 30, 30), (255, 255, 255), (0, 200, 0)
 
 
 def contact_sheet(
@@ -45,8 +49,55 @@ def _cell(image_set: ImageSet, row: int, cell_px: int, marks: bool) -> Image.Ima
     image = Image.fromarray(picture).resize((cell_px, cell_px), Image.Resampling.BICUBIC)
     draw = ImageDraw.Draw(image)
     if marks and image_set.boxes_px is not None:
-        draw.rectangle([float(v) * scale for v in image_set.boxes_px[row]], outline=(0, 200, 0))
+        draw.rectangle([float(v) * scale for v in image_set.boxes_px[row]], outline=_MARK)
     if marks and image_set.landmarks_px is not None:
         for x, y in image_set.landmarks_px[row] * scale:
             draw.ellipse((float(x) - 1, float(y) - 1, float(x) + 1, float(y) + 1), fill=(255, 0, 0))
     return image
+
+
+def frame_sheet(
+    frames: Sequence[Frame], classes: Sequence[str], *, num_columns: int = 6, cell_px: int = 240, gap_px: int = 3
+) -> Image.Image:
+    """Lay out frames with the boxes and names of their hands.
+
+    Args:
+        frames: what to show, in this order.
+        classes: names of the labels.
+        num_columns: frames beside each other.
+        cell_px: side of the square that each is fitted into.
+        gap_px: space between frames.
+    """
+    if num_columns < 1 or cell_px < 16:
+        raise ValueError(f"num_columns={num_columns}, cell_px={cell_px}: give at least one column of 16 pixels")
+    pitch = cell_px + gap_px
+    num_lines = -(-len(frames) // num_columns)
+    sheet = Image.new("RGB", (num_columns * pitch + gap_px, num_lines * pitch + gap_px), _PAPER)
+    font = ImageFont.load_default(size=max(9, cell_px // 20))
+    for number, frame in enumerate(frames):
+        line, column = divmod(number, num_columns)
+        sheet.paste(_frame_cell(frame, classes, cell_px, font), (gap_px + column * pitch, gap_px + line * pitch))
+    return sheet
+
+
+def _frame_cell(
+    frame: Frame, classes: Sequence[str], cell_px: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont
+) -> Image.Image:
+    picture = Image.fromarray(np.ascontiguousarray(frame.image))
+    fit = Fit.into(*picture.size, cell_px)
+    cell = Image.fromarray(pad_square(picture, cell_px))
+    draw = ImageDraw.Draw(cell)
+    for box, label in zip(frame.boxes_px, frame.labels, strict=True):
+        x0, y0, x1, y1 = (float(v) * fit.width / picture.width for v in box)
+        draw.rectangle((x0 + fit.left, y0 + fit.top, x1 + fit.left, y1 + fit.top), outline=_MARK)
+        name = classes[label] if label >= 0 else "?"
+        draw.text(
+            (x0 + fit.left, max(y0 + fit.top - 1, cell_px // 16)),
+            name,
+            fill=_MARK,
+            font=font,
+            anchor="lb",
+            stroke_width=1,
+            stroke_fill=_INK,
+        )
+    return cell

@@ -27,6 +27,28 @@ def uniform(*key: int | NDArray[np.int64], num: int) -> NDArray[np.float64]:
     return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
+class Draws:
+    """Hands out the columns of a table of random numbers, each once."""
+
+    def __init__(self, table: NDArray[np.float64]) -> None:
+        self._table = table
+        self._used = 0
+
+    def next(self) -> NDArray[np.float64]:
+        """One number a row, in [0, 1)."""
+        return self.block(1)[:, 0]
+
+    def symmetric(self) -> NDArray[np.float64]:
+        """One number a row, in [-1, 1)."""
+        return 2 * self.next() - 1
+
+    def block(self, num: int) -> NDArray[np.float64]:
+        """Some numbers a row."""
+        self._used += num
+        assert self._used <= self._table.shape[1]
+        return self._table[:, self._used - num : self._used]
+
+
 def generator(*key: int) -> np.random.Generator:
     """A numpy generator for whole-epoch choices."""
     return np.random.Generator(np.random.Philox(np.random.SeedSequence([part & 0xFFFFFFFFFFFFFFFF for part in key])))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -30,21 +31,48 @@ def load_square(source: bytes | Path, image_size: int) -> NDArray[np.uint8]:
     return pad_square(_decode(source, image_size), image_size)
 
 
+def load_bounded(source: bytes | Path, longest_px: int) -> NDArray[np.uint8]:
+    """Decode a picture to ``(h, w, 3)`` RGB, upright and shrunk so that no side is longer than ``longest_px``.
+
+    Raises:
+        ValueError: with the reason, when it cannot be decoded whole.
+    """
+    picture = _decode(source, longest_px)
+    if max(picture.size) > longest_px:
+        fit = Fit.into(*picture.size, longest_px)
+        picture = picture.resize((fit.width, fit.height), Image.Resampling.BILINEAR, reducing_gap=3.0)
+    return np.asarray(picture)
+
+
 def decode(source: bytes | Path) -> NDArray[np.uint8]:
     """Decode a picture to ``(h, w, 3)`` RGB at its own size, upright."""
     return np.asarray(_decode(source, None))
 
 
+@dataclass(frozen=True)
+class Fit:
+    """Where a picture lies in the square it is fitted into, in pixels of the square."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+    @classmethod
+    def into(cls, width: int, height: int, image_size: int) -> Fit:
+        """Its longer side as long as the square's, centred."""
+        scale = image_size / max(width, height)
+        fitted_width, fitted_height = max(1, round(width * scale)), max(1, round(height * scale))
+        return cls((image_size - fitted_width) // 2, (image_size - fitted_height) // 2, fitted_width, fitted_height)
+
+
 def pad_square(picture: Image.Image, image_size: int) -> NDArray[np.uint8]:
     """Scale the longer side of an RGB picture to ``image_size`` and centre it on grey."""
-    width, height = picture.size
-    scale = image_size / max(width, height)
-    fitted_size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    fit = Fit.into(*picture.size, image_size)
     # PIL widens the bilinear filter when shrinking, so it does not alias; the gap bounds its cost on photographs
-    fitted = picture.resize(fitted_size, Image.Resampling.BILINEAR, reducing_gap=3.0)
+    fitted = picture.resize((fit.width, fit.height), Image.Resampling.BILINEAR, reducing_gap=3.0)
     square = np.full((image_size, image_size, 3), PADDING, np.uint8)
-    left, top = (image_size - fitted.width) // 2, (image_size - fitted.height) // 2
-    square[top : top + fitted.height, left : left + fitted.width] = np.asarray(fitted)
+    square[fit.top : fit.top + fit.height, fit.left : fit.left + fit.width] = np.asarray(fitted)
     return square
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -14,6 +15,8 @@ from openautoglm.data.base import ImageSet
 from openautoglm.data.sampler import BalancedSampler
 from openautoglm.data.transforms import Augment, to_float
 from openautoglm.tensors import UNLABELLED, Batch
+
+T = TypeVar("T")
 
 
 class TrainLoader:
@@ -64,7 +67,7 @@ class TrainLoader:
 
     def __iter__(self) -> Iterator[Batch]:
         batches = self._batches()
-        return _ahead(batches, self._num_prefetch) if self._num_prefetch else batches
+        return ahead(batches, self._num_prefetch) if self._num_prefetch else batches
 
     @property
     def _num_unlabelled(self) -> int:
@@ -128,12 +131,12 @@ class EvalLoader:
             )
 
 
-def _ahead(batches: Iterator[Batch], num_ahead: int) -> Iterator[Batch]:
+def ahead(batches: Iterator[T], num_ahead: int) -> Iterator[T]:
     """Make batches in a thread, in the same order; the thread ends with the iteration."""
-    made: queue.Queue[Batch | BaseException | None] = queue.Queue(num_ahead)
+    made: queue.Queue[T | BaseException | None] = queue.Queue(num_ahead)
     stopped = threading.Event()
 
-    def put(item: Batch | BaseException | None) -> bool:
+    def put(item: T | BaseException | None) -> bool:
         while not stopped.is_set():
             try:
                 made.put(item, timeout=0.1)

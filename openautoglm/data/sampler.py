@@ -60,7 +60,7 @@ class BalancedSampler:
         random = generator(seed, epoch)
         per_batch = self._labelled_a_batch(batch_size, num_unlabelled)
         sizes = self._batch_sizes(len(labels), per_batch)
-        chosen = self._balanced(labels, random)[: sum(sizes)]
+        chosen = _balanced(labels, self.num_samples or len(labels), self.power, random)[: sum(sizes)]
         if num_unlabelled and per_batch < batch_size:
             extra = batch_size - per_batch
             others = len(labels) + _repeated(np.arange(num_unlabelled), extra * len(sizes), random)
@@ -81,24 +81,113 @@ class BalancedSampler:
         keep_rest = rest and (not self.drop_last or not full)
         return (per_batch,) * full + ((rest,) if keep_rest else ())
 
-    def _balanced(self, labels: NDArray[np.int64], random: np.random.Generator) -> NDArray[np.int64]:
-        names, counts = np.unique(labels, return_counts=True)
-        shares = counts ** (1.0 - self.power)
-        exact = shares / shares.sum() * (self.num_samples or len(labels))
-        quotas = np.floor(exact).astype(np.int64)
-        # the pictures lost by rounding go to the largest remainders
-        short = (self.num_samples or len(labels)) - int(quotas.sum())
-        quotas[np.argsort(quotas - exact, kind="stable")[:short]] += 1
-        rows = [
-            _repeated(np.flatnonzero(labels == name), int(quota), random)
-            for name, quota in zip(names, quotas, strict=True)
-        ]
-        return random.permutation(np.concatenate(rows))
+
+@dataclass(frozen=True, kw_only=True)
+class ScenePlan:
+    """The pictures of one epoch in order.
+
+    Attributes:
+        frames: row of the frame that each shows, the frames of further sources after the first one's; -1 for a
+            picture that is composed of hand crops, ``(n,)``.
+        crops: rows of the crops it is composed of, an empty array where it shows a frame; ``n`` arrays.
+        batch_sizes: how many pictures each step takes.
+    """
+
+    frames: NDArray[np.int64]
+    crops: tuple[NDArray[np.int64], ...]
+    batch_sizes: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SceneSampler:
+    """Mixes frames of one source, frames of further ones and frames composed of hand crops.
+
+    Attributes:
+        num_samples: pictures an epoch; None takes as many as the first source has.
+        other_fraction: part of the pictures that shows frames of further sources, where there are any.
+        composed_fraction: part of the pictures that is composed, where there are crops.
+        most_hands: in a composed picture; fewer are more frequent.
+        power: balance of the composed hands' classes, see ``BalancedSampler``.
+    """
+
+    num_samples: int | None = None
+    other_fraction: float = 0.3
+    composed_fraction: float = 0.3
+    most_hands: int = 5
+    power: float = 0.75
+
+    def __post_init__(self) -> None:
+        fractions = self.other_fraction, self.composed_fraction
+        if min(fractions) < 0 or sum(fractions) > 1:
+            raise ValueError(
+                f"other_fraction={fractions[0]} and composed_fraction={fractions[1]} should be parts of the pictures "
+                "that sum to 1 at most"
+            )
+        if self.most_hands < 1 or (self.num_samples is not None and self.num_samples < 1):
+            raise ValueError(f"most_hands={self.most_hands}, num_samples={self.num_samples}: give at least 1 of each")
+
+    def num_batches(self, num_frames: int, batch_size: int) -> int:
+        """Steps an epoch; a short last batch is left out unless it is the only one."""
+        return max(1, (self.num_samples or num_frames) // batch_size)
+
+    def plan(
+        self,
+        batch_size: int,
+        *,
+        num_frames: int,
+        num_others: int,
+        crop_labels: NDArray[np.int64] | None,
+        seed: int,
+        epoch: int,
+    ) -> ScenePlan:
+        """Choose and order the pictures of an epoch.
+
+        Args:
+            batch_size: pictures a step.
+            num_frames: frames of the first source.
+            num_others: frames of the further ones together.
+            crop_labels: of the crops to compose from, or None.
+            seed: of the run.
+            epoch: of the run.
+        """
+        random = generator(seed, epoch)
+        num = self.num_samples or num_frames
+        composed = round(num * self.composed_fraction) if crop_labels is not None else 0
+        others = round(num * self.other_fraction) if num_others else 0
+        own = _repeated(np.arange(num_frames), num - composed - others, random)
+        further = num_frames + _repeated(np.arange(num_others), others, random)
+        frames = random.permutation(np.concatenate([own, further, np.full(composed, -1)]))
+        counts = np.where(frames < 0, 1 + (self.most_hands * random.random(num) ** 2).astype(np.int64), 0)
+        hands = np.empty(0, np.int64)
+        if crop_labels is not None and composed:
+            hands = _balanced(crop_labels, int(counts.sum()), self.power, random)
+        steps = self.num_batches(num_frames, batch_size)
+        size = min(batch_size, num)
+        return ScenePlan(
+            frames=frames[: steps * size],
+            crops=tuple(np.split(hands, np.cumsum(counts)[:-1]))[: steps * size],
+            batch_sizes=(size,) * steps,
+        )
+
+
+def _balanced(labels: NDArray[np.int64], num: int, power: float, random: np.random.Generator) -> NDArray[np.int64]:
+    """``num`` rows in random order, a class of n in proportion to n ** (1 - power)."""
+    names, counts = np.unique(labels, return_counts=True)
+    shares = counts ** (1.0 - power)
+    exact = shares / shares.sum() * num
+    quotas = np.floor(exact).astype(np.int64)
+    # the pictures lost by rounding go to the largest remainders
+    short = num - int(quotas.sum())
+    quotas[np.argsort(quotas - exact, kind="stable")[:short]] += 1
+    rows = [
+        _repeated(np.flatnonzero(labels == name), int(quota), random) for name, quota in zip(names, quotas, strict=True)
+    ]
+    return random.permutation(np.concatenate(rows))
 
 
 def _repeated(rows: NDArray[np.int64], num: int, random: np.random.Generator) -> NDArray[np.int64]:
     """``num`` of the rows in random order; none is shown again before all were."""
-    rounds = -(-num // len(rows))
+    rounds = -(-num // max(1, len(rows)))
     return np.concatenate([random.permutation(rows) for _ in range(rounds)] or [rows[:0]])[:num]
 
 

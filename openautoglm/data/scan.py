@@ -14,7 +14,7 @@ from openautoglm.data.cache import file_hash
 from openautoglm.data.images import SUFFIXES
 from openautoglm.data.splits import hash_position
 
-_SPLIT_FOLDERS: dict[str, Split] = {
+SPLIT_FOLDERS: dict[str, Split] = {
     "train": "train",
     "training": "train",
     "dev": "dev",
@@ -23,6 +23,7 @@ _SPLIT_FOLDERS: dict[str, Split] = {
     "validation": "dev",
     "test": "test",
 }
+"""What people call a split: ``dev`` chooses, so that is what their ``val`` does."""
 _KEEPS_FIRST: tuple[Split | None, ...] = ("test", "dev", "train", None)
 """Which split keeps a picture that several hold: what is measured stays whole."""
 
@@ -88,7 +89,7 @@ def scan_folder(root: str, *, dev_fraction: float, test_fraction: float, seed: i
 
 
 def _find(root: Path, notes: list[str]) -> list[Found]:
-    splits = {path: _SPLIT_FOLDERS.get(path.name.lower()) for path in _folders(root)}
+    splits = {path: SPLIT_FOLDERS.get(path.name.lower()) for path in _folders(root)}
     # a class may be called "test"; a split folder is one that holds class folders
     has_splits = any(part and _folders(path) for path, part in splits.items())
     if not has_splits:

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from openautoglm.data.base import ImageSet
+from openautoglm.data.frames import FrameSet
 from openautoglm.tensors import UNLABELLED
 
 
@@ -52,17 +54,38 @@ def align_classes(pictures: ImageSet, classes: Sequence[str]) -> ImageSet:
     """
     if pictures.classes == tuple(classes):
         return pictures
-    rows = {name: row for row, name in enumerate(classes)}
     present = [pictures.classes[row] for row in np.unique(pictures.labels[pictures.labels != UNLABELLED])]
-    extra = [name for name in present if name not in rows]
+    extra = [name for name in present if name not in classes]
     if extra:
         raise ValueError(
             f"{pictures.name} has classes that the model does not know: {_list(extra)}; the model knows "
             f"{_list(classes)}: use the data the model was made for, or fine-tune it on these"
         )
+    return known_classes(pictures, classes)
+
+
+def known_classes(pictures: ImageSet, classes: Sequence[str]) -> ImageSet:
+    """Number the labels by another list of classes; pictures of a class that it lacks become unlabelled."""
+    return replace(pictures, classes=tuple(classes), labels=_renumber(pictures.labels, pictures.classes, classes))
+
+
+def align_frames(frames: FrameSet, classes: Sequence[str]) -> FrameSet:
+    """Number the gestures as a model does, by name; hands of a gesture that it does not know stay, unlabelled."""
+    if frames.classes == tuple(classes):
+        return frames
+    return replace(
+        frames,
+        classes=tuple(classes),
+        labels=_renumber(frames.labels, frames.classes, classes),
+        frame_labels=_renumber(frames.frame_labels, frames.classes, classes),
+    )
+
+
+def _renumber(labels: NDArray[np.int64], names: Sequence[str], classes: Sequence[str]) -> NDArray[np.int64]:
+    rows = {name: row for row, name in enumerate(classes)}
     # the last entry serves UNLABELLED, which is -1
-    table = np.array([*(rows.get(name, UNLABELLED) for name in pictures.classes), UNLABELLED], np.int64)
-    return replace(pictures, classes=tuple(classes), labels=table[pictures.labels])
+    table = np.array([*(rows.get(name, UNLABELLED) for name in names), UNLABELLED], np.int64)
+    return table[labels]
 
 
 def _list(names: Sequence[str], limit: int = 8) -> str:

@@ -6,12 +6,13 @@ import hashlib
 import json
 import logging
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,8 @@ from openautoglm.data.cache import ArrayWriter, open_array
 from openautoglm.data.images import load_square
 from openautoglm.progress import progress_bar
 
+T = TypeVar("T")
+R = TypeVar("R")
 _log = logging.getLogger(__name__)
 _CHUNK = 64
 _NUM_THREADS = 2  # PIL decodes and resizes outside the interpreter lock
@@ -72,66 +75,84 @@ def write_pictures(
             part: _Part(stack.enter_context(ArrayWriter(path=_images(folder, part), item_shape=shape, dtype=np.uint8)))
             for part in parts
         }
-        for chunk, decoded in _decode_chunks(pictures, image_size):
-            for picture, image in zip(chunk, decoded, strict=True):
-                _add(out[picture.part], picture, image)
-            bar.advance(task, len(chunk))
+        for picture, image in in_order(pictures, lambda picture: _decode(picture, image_size)):
+            _add(out[picture.part], picture, image)
+            bar.advance(task)
     for part, content in out.items():
         _finish(folder, part, content)
 
 
 def open_pictures(folder: Path, part: str, *, name: str, classes: tuple[str, ...]) -> ImageSet:
     """Open one part of a store; pixels stay on disk until they are used."""
-    try:
-        meta = json.loads((folder / f"{part}.json").read_text(encoding="utf-8"))
-        ids, fingerprint, problems = meta["ids"], meta["fingerprint"], meta["problems"]
-    except (OSError, json.JSONDecodeError, KeyError) as error:
-        raise ValueError(f"the cache {folder} is damaged ({error}); delete that folder and run again") from None
-    if problems:
-        few = "; ".join(problems[:3]) + (f"; and {len(problems) - 3} more" if len(problems) > 3 else "")
-        _log.warning("%s: %d left out of %d: %s", name, len(problems), len(problems) + len(ids), few)
+    meta = read_meta(folder, part)
+    warn_left_out(name, meta.problems, num_kept=len(meta.ids))
     return ImageSet(
         name=name,
         classes=classes,
         images=open_array(_images(folder, part)),
         labels=np.array(open_array(folder / f"{part}-labels.npy"), np.int64),
-        ids=tuple(ids),
-        fingerprint=hashlib.sha256(f"{fingerprint}{classes}".encode()).hexdigest(),
-        problems=tuple(problems),
+        ids=meta.ids,
+        fingerprint=hashlib.sha256(f"{meta.fingerprint}{classes}".encode()).hexdigest(),
+        problems=meta.problems,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Meta:
+    """What a part holds besides arrays: the hash of its content, the names of its rows, what was left out."""
+
+    fingerprint: str
+    ids: tuple[str, ...]
+    problems: tuple[str, ...]
+
+
+def read_meta(folder: Path, part: str) -> Meta:
+    """Read ``<part>.json`` of a store."""
+    try:
+        meta = json.loads((folder / f"{part}.json").read_text(encoding="utf-8"))
+        return Meta(fingerprint=meta["fingerprint"], ids=tuple(meta["ids"]), problems=tuple(meta["problems"]))
+    except (OSError, json.JSONDecodeError, KeyError) as error:
+        raise ValueError(f"the cache {folder} is damaged ({error}); delete that folder and run again") from None
+
+
+def write_meta(folder: Path, part: str, meta: Meta) -> None:
+    """Write ``<part>.json`` of a store."""
+    (folder / f"{part}.json").write_text(json.dumps(asdict(meta), ensure_ascii=False), encoding="utf-8")
+
+
+def warn_left_out(name: str, problems: Sequence[str], *, num_kept: int) -> None:
+    """Tell the first few of what was left out."""
+    if problems:
+        few = "; ".join(problems[:3]) + (f"; and {len(problems) - 3} more" if len(problems) > 3 else "")
+        _log.warning("%s: %d left out of %d: %s", name, len(problems), len(problems) + num_kept, few)
+
+
+def in_order(items: Iterable[T], work: Callable[[T], R]) -> Iterator[tuple[T, R]]:
+    """Do ``work`` in a few threads, at most a few chunks ahead, and hand out each item with its result in order."""
+    rest = iter(items)
+    waiting: deque[tuple[list[T], Future[list[R]]]] = deque()
+    with ThreadPoolExecutor(_NUM_THREADS) as pool:
+        while chunk := list(islice(rest, _CHUNK)):
+            waiting.append((chunk, pool.submit(lambda chunk: [work(item) for item in chunk], chunk)))
+            if len(waiting) > 2 * _NUM_THREADS:
+                done, future = waiting.popleft()
+                yield from zip(done, future.result(), strict=True)
+        while waiting:
+            done, future = waiting.popleft()
+            yield from zip(done, future.result(), strict=True)
 
 
 def _images(folder: Path, part: str) -> Path:
     return folder / f"{part}-images.npy"
 
 
-def _decode_chunks(
-    pictures: Iterable[Encoded], image_size: int
-) -> Iterator[tuple[list[Encoded], list[NDArray[np.uint8] | str]]]:
-    """Decode in a few threads, at most a few chunks ahead, and hand out in order."""
-    rest = iter(pictures)
-    waiting: deque[tuple[list[Encoded], Future[list[NDArray[np.uint8] | str]]]] = deque()
-    with ThreadPoolExecutor(_NUM_THREADS) as pool:
-        while chunk := list(islice(rest, _CHUNK)):
-            waiting.append((chunk, pool.submit(_decode, chunk, image_size)))
-            if len(waiting) > 2 * _NUM_THREADS:
-                done, future = waiting.popleft()
-                yield done, future.result()
-        while waiting:
-            done, future = waiting.popleft()
-            yield done, future.result()
-
-
-def _decode(chunk: list[Encoded], image_size: int) -> list[NDArray[np.uint8] | str]:
-    decoded: list[NDArray[np.uint8] | str] = []
-    for picture in chunk:
-        try:
-            if picture.problem:
-                raise ValueError(picture.problem)
-            decoded.append(load_square(picture.source, image_size))
-        except ValueError as error:
-            decoded.append(f"{picture.image_id}: {error}")
-    return decoded
+def _decode(picture: Encoded, image_size: int) -> NDArray[np.uint8] | str:
+    try:
+        if picture.problem:
+            raise ValueError(picture.problem)
+        return load_square(picture.source, image_size)
+    except ValueError as error:
+        return f"{picture.image_id}: {error}"
 
 
 def _add(part: _Part, picture: Encoded, image: NDArray[np.uint8] | str) -> None:
@@ -148,5 +169,5 @@ def _finish(folder: Path, part: str, content: _Part) -> None:
     labels = np.array(content.labels, np.int64)
     content.digest.update(labels.tobytes())
     np.save(folder / f"{part}-labels.npy", labels)
-    meta = {"fingerprint": content.digest.hexdigest(), "ids": content.ids, "problems": content.problems}
-    (folder / f"{part}.json").write_text(json.dumps(meta, ensure_ascii=False), encoding="utf-8")
+    meta = Meta(fingerprint=content.digest.hexdigest(), ids=tuple(content.ids), problems=tuple(content.problems))
+    write_meta(folder, part, meta)

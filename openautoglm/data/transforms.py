@@ -16,7 +16,7 @@ from einops import rearrange
 from numpy.typing import NDArray
 from torch import Tensor
 
-from openautoglm.data.draws import generator, uniform
+from openautoglm.data.draws import Draws, generator, uniform
 from openautoglm.data.images import PADDING
 
 _NUM_DRAWS = 48
@@ -113,7 +113,7 @@ class Augment:
         """
         if not self.enabled:
             return to_float(images)
-        u = _Draws(uniform(seed, epoch, index, draw, num=_NUM_DRAWS))
+        u = Draws(uniform(seed, epoch, index, draw, num=_NUM_DRAWS))
         image = self._gamma(images, u)
         image = self._move(image, images, u, mirror=mirror, pool=pool)
         image = self._colour(image, u)
@@ -123,7 +123,20 @@ class Augment:
         self._noise(image, u)
         return image.clamp_(0.0, 1.0)
 
-    def _gamma(self, images: NDArray[np.uint8], u: _Draws) -> Tensor:
+    def develop(
+        self, images: NDArray[np.uint8], *, index: NDArray[np.int64], draw: NDArray[np.int64], seed: int, epoch: int
+    ) -> Tensor:
+        """Change light, colour and sharpness alone: nothing moves and nothing is covered, so boxes stay true."""
+        if not self.enabled:
+            return to_float(images)
+        u = Draws(uniform(seed, epoch, index, draw, num=_NUM_DRAWS))
+        image = self._colour(self._gamma(images, u), u)
+        self._coarse(image, u)
+        self._blur(image, u)
+        self._noise(image, u)
+        return image.clamp_(0.0, 1.0)
+
+    def _gamma(self, images: NDArray[np.uint8], u: Draws) -> Tensor:
         """A table of 256 values a picture does the exponent and the change of type at once."""
         exponent = (1.0 + self.gamma) ** u.symmetric()
         table = (np.arange(256) / 255.0)[None] ** exponent[:, None]
@@ -135,7 +148,7 @@ class Augment:
         return rearrange(torch.from_numpy(planes), "b h w c -> b c h w").contiguous()
 
     def _move(
-        self, image: Tensor, images: NDArray[np.uint8], u: _Draws, *, mirror: bool, pool: NDArray[np.uint8] | None
+        self, image: Tensor, images: NDArray[np.uint8], u: Draws, *, mirror: bool, pool: NDArray[np.uint8] | None
     ) -> Tensor:
         """One affine resampling; what it uncovers is grey, a colour or another picture."""
         inverse = self._inverse(u, mirror)
@@ -149,12 +162,12 @@ class Augment:
             if pool is not None:
                 other = np.flatnonzero(as_picture[rows] < 0.5)
                 ground[other] = pool[(donor[rows[other]] * len(pool)).astype(np.int64)] / np.float32(255)
-            outside = _outside(grid[rows], _content_boxes(images[rows]))
+            outside = _outside(grid[rows], content_boxes(images[rows]))
             behind = rearrange(torch.from_numpy(ground), "b h w c -> b c h w")
             moved[rows] = torch.where(outside[:, None], behind, moved[rows])
         return moved
 
-    def _inverse(self, u: _Draws, mirror: bool) -> Tensor:
+    def _inverse(self, u: Draws, mirror: bool) -> Tensor:
         """Output to input coordinates, both in [-1, 1]: ``(b, 2, 3)``."""
         low, high = self.scale
         scale = low + (high - low) * u.next()
@@ -170,7 +183,7 @@ class Augment:
         offset = -(linear @ shift[:, :, None])
         return torch.from_numpy(np.concatenate([linear, offset], axis=2).astype(np.float32))
 
-    def _colour(self, image: Tensor, u: _Draws) -> Tensor:
+    def _colour(self, image: Tensor, u: Draws) -> Tensor:
         """Brightness, contrast, saturation, hue and gains as one 3 x 3 matrix a picture."""
         bright = 1.0 + self.brightness * u.symmetric()
         contrast = 1.0 + self.contrast * u.symmetric()
@@ -189,7 +202,7 @@ class Augment:
         flat = torch.baddbmm(offset_t, matrix_t, rearrange(image, "b c h w -> b c (h w)"))
         return rearrange(flat, "b c (h w) -> b c h w", h=image.shape[2])
 
-    def _coarse(self, image: Tensor, u: _Draws) -> None:
+    def _coarse(self, image: Tensor, u: Draws) -> None:
         chosen, level = u.next() < self.prob_coarse, (u.next() * len(_COARSE)).astype(np.int64)
         side = image.shape[-1]
         for number, part in enumerate(_COARSE):
@@ -198,7 +211,7 @@ class Augment:
                 small = F.interpolate(image[rows], size=max(4, round(side * part)), mode="area")
                 image[rows] = F.interpolate(small, size=side, mode="bilinear", align_corners=False)
 
-    def _blur(self, image: Tensor, u: _Draws) -> None:
+    def _blur(self, image: Tensor, u: Draws) -> None:
         """A 7 x 7 Gaussian of two widths at any angle: round is focus, narrow is motion."""
         chosen, wide, narrow, angle = u.next() < self.prob_blur, u.next(), u.next(), np.pi * u.next()
         rows = np.flatnonzero(chosen)
@@ -216,7 +229,7 @@ class Augment:
         blurred = F.conv2d(planes, weight, groups=len(weight))
         image[rows] = rearrange(blurred, "1 (b c) h w -> b c h w", c=3)
 
-    def _erase(self, image: Tensor, u: _Draws) -> None:
+    def _erase(self, image: Tensor, u: Draws) -> None:
         chosen, place, size, colour = u.next() < self.prob_erase, u.block(2), u.block(2), u.block(3)
         side = image.shape[-1]
         lengths = np.rint(side * (0.1 + (self.erase - 0.1) * size)).astype(np.int64)
@@ -226,7 +239,7 @@ class Augment:
             patch = torch.from_numpy(colour[row].astype(np.float32))
             image[row, :, top : top + height, left : left + width] = patch[:, None, None]
 
-    def _noise(self, image: Tensor, u: _Draws) -> None:
+    def _noise(self, image: Tensor, u: Draws) -> None:
         """Windows of a fixed field of noise: drawing new Gaussians would cost more than all the rest."""
         chosen, amount, layer, place = u.next() < self.prob_noise, u.next(), u.next(), u.block(2)
         side = image.shape[-1]
@@ -238,31 +251,12 @@ class Augment:
             image[row].add_(window, alpha=float(self.noise * amount[row]))
 
 
-class _Draws:
-    """Hands out the columns of a table of random numbers, each once."""
-
-    def __init__(self, table: NDArray[np.float64]) -> None:
-        self._table = table
-        self._used = 0
-
-    def next(self) -> NDArray[np.float64]:
-        return self.block(1)[:, 0]
-
-    def symmetric(self) -> NDArray[np.float64]:
-        return 2 * self.next() - 1
-
-    def block(self, num: int) -> NDArray[np.float64]:
-        self._used += num
-        assert self._used <= self._table.shape[1]
-        return self._table[:, self._used - num : self._used]
-
-
 @lru_cache(maxsize=4)
 def _noise_field(side: int) -> Tensor:
     return torch.from_numpy(generator(side).standard_normal((8, 3, side, side), dtype=np.float32))
 
 
-def _content_boxes(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+def content_boxes(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     """What of each picture is not padding: x0, y0, x1, y1 in [-1, 1]."""
     used = rearrange(images, "b h w c -> b h (w c)") != PADDING
     sides = []

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from openautoglm.data.frames import Frame, FrameSet
+
 
 def picture(seed: int, width: int = 24, height: int = 18) -> Image.Image:
     random = np.random.default_rng(seed)
@@ -87,3 +89,48 @@ def make_parquet(tmp_path: Path):
 def png():
     """The bytes of a small picture, by number."""
     return encoded
+
+
+def _frame(
+    width: int, height: int, boxes: list[list[float]], labels: list[int], *, complete: bool = True, seed: int = 0
+) -> Frame:
+    """A frame of noise whose hands are white."""
+    image = np.array(picture(seed, width, height)) // 2
+    for x0, y0, x1, y1 in np.array(boxes, int).reshape(-1, 4):
+        image[y0:y1, x0:x1] = 255
+    return Frame(
+        image=image,
+        boxes_px=np.array(boxes, np.float32).reshape(-1, 4),
+        labels=np.array(labels, np.int64),
+        landmarks_px=np.full((len(labels), 21, 2), np.nan, np.float32),
+        complete=complete,
+    )
+
+
+@pytest.fixture
+def make_frame():
+    """Call with width, height, boxes and labels; the hands are white on darker noise."""
+    return _frame
+
+
+@pytest.fixture
+def make_frames():
+    """Call with frames: they become a split."""
+
+    def make(frames: list[Frame], *, classes: tuple[str, ...] = ("fist", "no_gesture", "palm")) -> FrameSet:
+        return FrameSet(
+            name="made/train",
+            classes=classes,
+            ids=tuple(f"made-{number}" for number in range(len(frames))),
+            fingerprint="none",
+            pixels=np.concatenate([frame.image.reshape(-1) for frame in frames]),
+            sizes_px=np.array([frame.image.shape[:2] for frame in frames], np.int64),
+            num_hands=np.array([len(frame.labels) for frame in frames], np.int64),
+            boxes_px=np.concatenate([frame.boxes_px for frame in frames]),
+            labels=np.concatenate([frame.labels for frame in frames]),
+            landmarks_px=np.concatenate([frame.landmarks_px for frame in frames]),
+            complete=np.array([frame.complete for frame in frames]),
+            frame_labels=np.array([frame.labels[0] if len(frame.labels) else -1 for frame in frames], np.int64),
+        )
+
+    return make

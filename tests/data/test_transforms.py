@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from openautoglm.data import Augment
-from openautoglm.data.transforms import _content_boxes, _grid, to_float
+from openautoglm.data.transforms import _grid, content_boxes, to_float
 
 OFF = {
     field.name: (1.0, 1.0) if field.name == "scale" else 0.0
@@ -98,7 +98,7 @@ def test_content_box():
     images = np.full((3, 10, 10, 3), 128, np.uint8)
     images[0, 2:5, :, 0] = 7
     images[1, :, 9] = 7
-    assert _content_boxes(images).round(4).tolist() == [
+    assert content_boxes(images).round(4).tolist() == [
         pytest.approx([-1, -0.6, 1, 0]),
         pytest.approx([0.8, -1, 1, 1]),
         [-1, -1, 1, 1],
@@ -132,6 +132,24 @@ def test_noise_and_erasing():
     touched = ((erased - 100 / 255).abs() > 1e-3).any(1).float().mean((1, 2))
     assert (touched > 0.005).all()
     assert (touched <= 0.17).all()
+
+
+def test_developing_moves_nothing():
+    images = np.full((40, 32, 32, 3), 60, np.uint8)
+    images[:, 8:20, 10:24] = 200
+    options = {"index": np.arange(40), "draw": np.zeros(40, np.int64), "seed": 0, "epoch": 0}
+    out = Augment(prob_coarse=0.0, prob_blur=0.0, prob_noise=0.0).develop(images, **options)
+    hand, ground = out[:, :, 8:20, 10:24], out[:, :, 21:, :]
+    assert hand.std((2, 3)).max() < 1e-4
+    assert ground.std((2, 3)).max() < 1e-4
+    assert (hand.mean((1, 2, 3)) > ground.mean((1, 2, 3))).all()
+    assert hand.mean((1, 2, 3)).std() > 0.05
+    default = Augment().develop(images, **options)
+    part = {**options, "index": np.array([7, 3]), "draw": np.zeros(2, np.int64)}
+    assert torch.allclose(Augment().develop(images[:2], **part), default[[7, 3]], atol=1e-6)
+    for change in ({"epoch": 1}, {"seed": 1}, {"draw": np.ones(40, np.int64)}):
+        assert not torch.allclose(Augment().develop(images, **{**options, **change}), default, atol=0.01)
+    assert torch.equal(Augment(enabled=False).develop(images, **options), to_float(images))
 
 
 def test_wrong_scale():

@@ -13,14 +13,14 @@ _GRAIN = 1 << 18
 _LARGEST_PICTURE = 512 * 512 * 3
 
 
-def take_photo(rng: np.random.Generator, image: Image.Image) -> NDArray[np.uint8]:
-    """Degrade a clean picture the way webcams and phones do."""
-    size = image.width
+def take_photo(rng: np.random.Generator, image: Image.Image, *, blur_scale: float) -> NDArray[np.uint8]:
+    """Degrade a clean picture the way webcams and phones do; a blur is up to ``blur_scale`` pixels wide."""
     if rng.random() < 0.3:
-        few = int(size * rng.uniform(0.5, 0.9))
-        image = image.resize((few, few), Image.Resampling.BOX).resize((size, size), Image.Resampling.BILINEAR)
+        share = rng.uniform(0.5, 0.9)
+        few = (int(image.width * share), int(image.height * share))
+        image = image.resize(few, Image.Resampling.BOX).resize(image.size, Image.Resampling.BILINEAR)
     if rng.random() < 0.4:
-        image = image.filter(ImageFilter.GaussianBlur(float(rng.uniform(0.3, 1.0)) * size / 96))
+        image = image.filter(ImageFilter.GaussianBlur(float(rng.uniform(0.3, 1.0)) * blur_scale))
     if rng.random() < 0.3:
         image = ImageEnhance.Color(image).enhance(float(rng.uniform(0.75, 1.3)))
     pixels = np.asarray(image.point(_tone(rng)), np.float32)

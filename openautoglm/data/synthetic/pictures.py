@@ -15,7 +15,7 @@ RENDERER_VERSION = 1
 """Raise it whenever the same settings give other pixels: caches are found by it."""
 
 NUM_PERSONS = {"train": 1000, "dev": 100, "test": 300}
-_SPLIT_CODES = {"train": 0, "dev": 1, "test": 2}
+SPLIT_CODES = {"train": 0, "dev": 1, "test": 2}
 _PERSON, _PICTURE = 0, 1
 
 
@@ -50,7 +50,7 @@ class Row:
 @lru_cache(maxsize=4096)
 def draw_person(seed: int, split: Split, number: int) -> Person:
     """A person of a split: each split draws from a stream of its own."""
-    return Person.sample(np.random.default_rng([seed, _SPLIT_CODES[split], _PERSON, number]))
+    return Person.sample(np.random.default_rng([seed, SPLIT_CODES[split], _PERSON, number]))
 
 
 def label_of(settings: PictureSettings, index: int) -> int:
@@ -61,7 +61,7 @@ def label_of(settings: PictureSettings, index: int) -> int:
 def render_row(settings: PictureSettings, index: int) -> Row:
     """Render the picture of a row."""
     label = label_of(settings, index)
-    rng = np.random.default_rng([settings.seed, _SPLIT_CODES[settings.split], _PICTURE, index])
+    rng = np.random.default_rng([settings.seed, SPLIT_CODES[settings.split], _PICTURE, index])
     number = int(rng.integers(NUM_PERSONS[settings.split]))
     person = draw_person(settings.seed, settings.split, number)
     gesture = find_gestures(settings.classes)[label]

@@ -17,30 +17,30 @@ from typing import IO
 
 import numpy as np
 
-from openautoglm.data.synthetic.pictures import PictureSettings
-from openautoglm.data.synthetic.worker import Columns, Job, render_rows
+from openautoglm.data.synthetic.worker import Job, Settings, layout, render_rows
 from openautoglm.progress import progress_bar
 
+_CHUNK_BYTES = 16 * 2**20
 _FEW_ROWS = 256
 _MOST_PROCESSES = 8
 
 
-def render_split(folder: Path, settings: PictureSettings, num_rows: int, num_workers: int | None) -> None:
+def render_split(folder: Path, settings: Settings, num_rows: int, num_workers: int | None) -> None:
     """Fill ``folder`` with the files of a split and ``fingerprint.json``.
 
     Args:
         folder: empty folder.
         settings: what to draw.
-        num_rows: number of pictures.
+        num_rows: number of pictures or frames.
         num_workers: processes; None takes one for each core.
     """
-    for name, (shape, dtype) in Columns(settings.image_size).layout().items():
-        _reserve(folder / f"{name}.npy", (num_rows, *shape), dtype)
+    for name, (shape, dtype) in layout(settings, num_rows).items():
+        _reserve(folder / f"{name}.npy", shape, dtype)
     if num_workers is None:
         num_workers = 1 if num_rows <= _FEW_ROWS else min(_MOST_PROCESSES, _num_cores())
     job = Job(settings, str(folder), num_rows, 0, 1)
     with progress_bar() as progress:
-        task = progress.add_task(f"rendering {settings.split} hands", total=num_rows)
+        task = progress.add_task(f"rendering {settings.split} of synthetic", total=num_rows)
 
         def advance(count: int) -> None:
             progress.advance(task, count)
@@ -107,6 +107,7 @@ def _fingerprint(folder: Path) -> str:
     digest = hashlib.blake2b(digest_size=16)
     for name in ("images", "labels"):
         rows = np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
-        for start in range(0, len(rows), 1024):
-            digest.update(np.ascontiguousarray(rows[start : start + 1024]).data)
+        step = max(1, _CHUNK_BYTES * len(rows) // rows.nbytes)
+        for start in range(0, len(rows), step):
+            digest.update(np.ascontiguousarray(rows[start : start + step]).data)
     return digest.hexdigest()

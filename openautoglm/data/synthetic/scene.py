@@ -1,8 +1,8 @@
-"""One picture: a person's hand making a gesture, seen by a camera, with its labels."""
+"""A person's hand making a gesture, seen by a camera; alone it fills a picture."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from openautoglm.data.synthetic.backdrop import draw_backdrop, draw_occluder
 from openautoglm.data.synthetic.gestures import Gesture, View
 from openautoglm.data.synthetic.heightfield import HeightField, cast_capsule, cast_triangle
 from openautoglm.data.synthetic.photo import take_photo
-from openautoglm.data.synthetic.skeleton import HandShape, pose_hand, unit
+from openautoglm.data.synthetic.skeleton import HandShape, Skeleton, pose_hand, unit
 from openautoglm.data.synthetic.skin import Light, Parts, Skin, paint
 from openautoglm.data.synthetic.surface import ARM, FINGER, PALM, SLEEVE, Surface, cover
 
@@ -46,7 +46,30 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class _Projection:
+class HeldHand:
+    """A hand with skin and sleeve in its pose, before a camera sees it."""
+
+    person: Person
+    skeleton: Skeleton
+    surface: Surface
+    view: View
+    is_right: bool
+    is_bare: bool
+
+    @classmethod
+    def sample(cls, gesture: Gesture, person: Person, rng: np.random.Generator) -> HeldHand:
+        """Draw how a person makes a gesture, with which hand and in what sleeve."""
+        pose, view = gesture.sample(rng)
+        skeleton = pose_hand(person.shape, pose)
+        lean = np.radians(rng.normal([-4.0, -5.0], [13.0, 12.0]))
+        arm = unit(np.array([np.sin(lean[0]), -1.0, np.sin(lean[1])]))
+        sleeve = float(rng.uniform(18.0, 130.0)) if rng.random() < 0.55 else None
+        surface = cover(person.shape, skeleton, arm, sleeve)
+        return cls(person, skeleton, surface, view, bool(rng.random() < 0.5), sleeve is None)
+
+
+@dataclass(frozen=True)
+class Projection:
     """Hand frame to canvas: turn, mirror, weak perspective, scale, shift."""
 
     turn: Array
@@ -55,12 +78,34 @@ class _Projection:
     px_per_mm: float = 1.0
     shift_px: tuple[float, float] = (0.0, 0.0)
 
+    @classmethod
+    def towards(cls, hand: HeldHand, rng: np.random.Generator) -> Projection:
+        """From some distance in the direction of the hand's view; scale and place are still to be chosen."""
+        roll, yaw, pitch = np.radians([hand.view.roll, hand.view.yaw, hand.view.pitch])
+        about_y = np.array([[np.cos(yaw), 0, np.sin(yaw)], [0, 1, 0], [-np.sin(yaw), 0, np.cos(yaw)]])
+        about_x = np.array([[1, 0, 0], [0, np.cos(pitch), -np.sin(pitch)], [0, np.sin(pitch), np.cos(pitch)]])
+        about_z = np.array([[np.cos(roll), np.sin(roll), 0], [-np.sin(roll), np.cos(roll), 0], [0, 0, 1]])
+        to_picture = np.diag([1.0 if hand.is_right else -1.0, -1.0, 1.0])
+        turn = to_picture @ about_z @ about_x @ about_y
+        return cls(turn, np.array([0.0, 60.0, 0.0]), float(rng.uniform(380.0, 1300.0)))
+
+    def placed(self, px_per_mm: float, left_top: Array, box: Array) -> Projection:
+        """Scaled and moved so that a box seen at one pixel a millimetre begins at ``left_top``."""
+        shift = (float(left_top[0] - px_per_mm * box[0]), float(left_top[1] - px_per_mm * box[1]))
+        return replace(self, px_per_mm=px_per_mm, shift_px=shift)
+
     def points(self, points_mm: Array) -> tuple[Array, Array]:
         """Points in pixels (x right, y down, z to the camera) and how much nearer things grow there."""
         seen = (points_mm - self.pivot_mm) @ self.turn.T
         growth = self.distance_mm / np.maximum(self.distance_mm - seen[..., 2:], 80.0)
         flat = seen[..., :2] * growth * self.px_per_mm + np.array(self.shift_px)
         return np.concatenate([flat, seen[..., 2:] * self.px_per_mm], -1), growth[..., 0] * self.px_per_mm
+
+
+def sample_cloth(rng: np.random.Generator) -> NDArray[np.float32]:
+    """Colour of a sleeve."""
+    cloth = rng.uniform(10, 235) + rng.normal(0, 28, 3)
+    return np.asarray(np.clip(cloth, 5, 250), np.float32)
 
 
 def render_picture(
@@ -75,71 +120,70 @@ def render_picture(
         size: side of the picture in pixels.
         occlusion: whether things may lie in front of the hand.
     """
-    pose, view = gesture.sample(rng)
-    skeleton = pose_hand(person.shape, pose)
-    lean = np.radians(rng.normal([-4.0, -5.0], [13.0, 12.0]))
-    arm = unit(np.array([np.sin(lean[0]), -1.0, np.sin(lean[1])]))
-    sleeve = float(rng.uniform(18.0, 130.0)) if rng.random() < 0.55 else None
-    surface = cover(person.shape, skeleton, arm, sleeve)
-    is_right = bool(rng.random() < 0.5)
+    held = HeldHand.sample(gesture, person, rng)
     canvas = round(size * OVERSAMPLING)
-    projection = _aim(rng, view, surface, is_right, canvas)
-    field, parts = _cast(surface, projection, canvas)
-    cloth = rng.uniform(10, 235) + rng.normal(0, 28, 3)
-    layer = paint(
-        field, parts, person.skin, Light.sample(rng),
-        px_per_mm=projection.px_per_mm,
-        palm_lines=[projection.points(line)[0][:, :2] for line in _palm_lines(person.shape)],
-        cloth=np.asarray(np.clip(cloth, 5, 250), np.float32), nail=person.shape.nail, rng=rng,
-    )  # fmt: skip
+    projection = _fill(rng, held, canvas)
+    cloth = sample_cloth(rng)
+    layer = draw_hand(held, projection, (canvas, canvas), cloth=cloth, light=Light.sample(rng), rng=rng)
     image = draw_backdrop(rng, size, person.skin.back)
     hand = Image.fromarray(layer).resize((size, size), Image.Resampling.BOX)
     image.paste(hand, (0, 0), hand)
-    landmarks = projection.points(skeleton.joints_mm)[0][:, :2] / OVERSAMPLING
+    landmarks = projection.points(held.skeleton.joints_mm)[0][:, :2] / OVERSAMPLING
     # A stream of its own: the same picture with and without things in the way, for paired comparisons.
     things = np.random.default_rng(int(rng.integers(2**32)))
     if occlusion and things.random() < 0.35:
         draw_occluder(things, image, landmarks[0], landmarks[9])
-    box = _hull(surface, projection) / OVERSAMPLING
+    box = hull(held.surface, projection) / OVERSAMPLING
     return Picture(
-        take_photo(rng, image),
+        take_photo(rng, image, blur_scale=size / 96),
         np.asarray(np.clip(box, 0.0, size), np.float32),
         np.asarray(landmarks, np.float32),
-        is_right,
+        held.is_right,
     )
 
 
-def _aim(rng: np.random.Generator, view: View, surface: Surface, is_right: bool, canvas: int) -> _Projection:
-    """Turn the hand, then choose scale and place so that it fills 78 to 98 % of the picture and stays inside."""
-    roll, yaw, pitch = np.radians([view.roll, view.yaw, view.pitch])
-    about_y = np.array([[np.cos(yaw), 0, np.sin(yaw)], [0, 1, 0], [-np.sin(yaw), 0, np.cos(yaw)]])
-    about_x = np.array([[1, 0, 0], [0, np.cos(pitch), -np.sin(pitch)], [0, np.sin(pitch), np.cos(pitch)]])
-    about_z = np.array([[np.cos(roll), np.sin(roll), 0], [-np.sin(roll), np.cos(roll), 0], [0, 0, 1]])
-    to_picture = np.diag([1.0 if is_right else -1.0, -1.0, 1.0])
-    turn = to_picture @ about_z @ about_x @ about_y
-    loose = _Projection(turn, np.array([0.0, 60.0, 0.0]), float(rng.uniform(380.0, 1300.0)))
-    x0, y0, x1, y1 = _hull(surface, loose)
-    side = max(x1 - x0, y1 - y0)
-    scale = float(rng.uniform(0.78, 0.98)) * canvas / side
-    place = rng.uniform(0.05, 0.95, 2) * (canvas - scale * np.array([x1 - x0, y1 - y0]))
-    shift = (float(place[0] - scale * x0), float(place[1] - scale * y0))
-    return _Projection(turn, loose.pivot_mm, loose.distance_mm, scale, shift)
+def draw_hand(
+    held: HeldHand,
+    projection: Projection,
+    canvas: tuple[int, int],
+    *,
+    cloth: NDArray[np.float32],
+    light: Light,
+    rng: np.random.Generator,
+) -> NDArray[np.uint8]:
+    """Cast and paint a hand with its arm: RGBA with a transparent background, ``canvas`` is height and width."""
+    field, parts = _cast(held.surface, projection, canvas)
+    return paint(
+        field, parts, held.person.skin, light,
+        px_per_mm=projection.px_per_mm,
+        palm_lines=[projection.points(line)[0][:, :2] for line in _palm_lines(held.person.shape)],
+        cloth=cloth, nail=held.person.shape.nail, rng=rng,
+    )  # fmt: skip
 
 
-def _hull(surface: Surface, projection: _Projection) -> Array:
-    """Box of the hand without its arm, in canvas pixels."""
-    is_hand = (surface.kinds != ARM) & (surface.kinds != SLEEVE)
+def hull(surface: Surface, projection: Projection, *, with_arm: bool = False) -> Array:
+    """Box of the hand in canvas pixels."""
+    is_hand = (surface.kinds != ARM) & (surface.kinds != SLEEVE) | with_arm
     points, growth = projection.points(surface.ends_mm[is_hand])
     radii = (surface.radii_mm[is_hand] * growth)[..., None]
     flat = points[..., :2]
     return np.concatenate([(flat - radii).min((0, 1)), (flat + radii).max((0, 1))])
 
 
-def _cast(surface: Surface, projection: _Projection, canvas: int) -> tuple[HeightField, Parts]:
+def _fill(rng: np.random.Generator, held: HeldHand, canvas: int) -> Projection:
+    """Choose scale and place so that the hand fills 78 to 98 % of the picture and stays inside."""
+    loose = Projection.towards(held, rng)
+    box = hull(held.surface, loose)
+    size = box[2:] - box[:2]
+    scale = float(rng.uniform(0.78, 0.98)) * canvas / float(size.max())
+    return loose.placed(scale, rng.uniform(0.05, 0.95, 2) * (canvas - scale * size), box)
+
+
+def _cast(surface: Surface, projection: Projection, size: tuple[int, int]) -> tuple[HeightField, Parts]:
     """Arm, palm, then digits, so that each kind of seam is rounded off in its own way."""
     ends, growth = projection.points(surface.ends_mm)
     radii = surface.radii_mm * growth
-    field, size, scale = HeightField.empty(canvas, canvas), (canvas, canvas), projection.px_per_mm
+    field, scale = HeightField.empty(*size), projection.px_per_mm
     kinds = surface.kinds
     palm = int(np.argmax(kinds == PALM))
     for i in np.flatnonzero(kinds == PALM):

@@ -1,0 +1,89 @@
+"""How training looks at a frame: zoom, place, turn, mirror, light; and at a hand, as uneven as a glance's boxes are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from openautoglm.data.frames import Frame
+from openautoglm.data.transforms import Augment
+from openautoglm.data.views import Map, view_map
+
+
+@dataclass(frozen=True, kw_only=True)
+class SceneAugment:
+    """What may happen to a frame and to the crops of its hands.
+
+    Attributes:
+        zoom: size of the frame against the letterbox of inference; below 1 it is smaller and surrounded by grey.
+        rotate_deg: largest rotation of a frame or a crop.
+        prob_turned: rotated at all; the others are resized as they are at inference.
+        prob_mirror: mirrored, where the source says that a mirrored hand keeps its label.
+        prob_keep_hand: the picture shows at least one hand whole, if there is one and it fits.
+        crop_margin: context round a hand in a crop on each side, as a part of the box's longer side.
+        crop_shift: largest shift of a crop's middle, as a part of the box's longer side.
+        light: changes of light, colour and sharpness; its geometry is not used.
+    """
+
+    zoom: tuple[float, float] = (0.5, 2.0)
+    rotate_deg: float = 10.0
+    prob_turned: float = 0.5
+    prob_mirror: float = 0.5
+    prob_keep_hand: float = 0.9
+    crop_margin: tuple[float, float] = (-0.05, 0.3)
+    crop_shift: float = 0.1
+    light: Augment = field(default_factory=lambda: Augment(prob_coarse=0.1, blur_px=1.0))
+
+    def __post_init__(self) -> None:
+        for name, (low, high) in (("zoom", self.zoom), ("crop_margin", self.crop_margin)):
+            least = 0 if name == "zoom" else -0.5
+            if not least < low <= high:
+                raise ValueError(f"{name}={[low, high]} should be two numbers above {least}, the smaller first")
+
+    def view(self, frame: Frame, size: int, rng: np.random.Generator, *, mirror: bool) -> Map:
+        """Choose what a picture of ``size`` pixels shows of a frame."""
+        height, width = frame.image.shape[:2]
+        low, high = np.log(self.zoom)
+        pitch = max(width, height) / size / float(np.exp(rng.uniform(low, high)))
+        reach, whole = pitch * size, np.array([width, height], np.float64)
+        # the frame lies inside the picture, or the picture inside the frame
+        slack = np.abs(whole - reach) / 2
+        low_px, high_px = whole / 2 - slack, whole / 2 + slack
+        keep, chosen, place = rng.random() < self.prob_keep_hand, rng.random(), rng.random(2)
+        if keep and len(frame.boxes_px):
+            box = frame.boxes_px[int(chosen * len(frame.boxes_px))].astype(np.float64)
+            least, most = np.maximum(low_px, box[2:] - reach / 2), np.minimum(high_px, box[:2] + reach / 2)
+            # a hand that is larger than the picture is seen in part
+            fits = least <= most
+            low_px = np.where(fits, least, (box[:2] + box[2:]) / 2)
+            high_px = np.where(fits, most, low_px)
+        return view_map(
+            middle_px=low_px + place * (high_px - low_px),
+            pitch=pitch,
+            size=size,
+            angle=self._angle(rng),
+            mirror=self._mirrored(rng, mirror),
+        )
+
+    def crop(self, box_px: NDArray[np.float32], size: int, rng: np.random.Generator, *, mirror: bool) -> Map:
+        """Choose what a crop of ``size`` pixels shows round a hand."""
+        corners = box_px.astype(np.float64).reshape(2, 2)
+        longer = max(float((corners[1] - corners[0]).max()), 1.0)
+        shift = self.crop_shift * longer * rng.uniform(-1.0, 1.0, 2)
+        pitch = longer * (1 + 2 * float(rng.uniform(*self.crop_margin))) / size
+        return view_map(
+            middle_px=corners.mean(0) + shift,
+            pitch=pitch,
+            size=size,
+            angle=self._angle(rng),
+            mirror=self._mirrored(rng, mirror),
+        )
+
+    def _angle(self, rng: np.random.Generator) -> float:
+        turned, share = rng.random() < self.prob_turned, float(rng.uniform(-1.0, 1.0))
+        return float(np.deg2rad(self.rotate_deg)) * share if turned else 0.0
+
+    def _mirrored(self, rng: np.random.Generator, mirror: bool) -> bool:
+        return bool(rng.random() < self.prob_mirror) and mirror

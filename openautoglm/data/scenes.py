@@ -1,0 +1,244 @@
+"""Batches of whole frames and of crops of their hands: augmented or composed in training, letterboxed for figures.
+
+Each training picture follows from (seed, epoch, its number in the epoch) alone, whatever was made before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from openautoglm.data.compose import Composer
+from openautoglm.data.draws import generator
+from openautoglm.data.frames import Frame, FrameSet
+from openautoglm.data.loader import ahead
+from openautoglm.data.sampler import SceneSampler
+from openautoglm.data.scene_augment import SceneAugment
+from openautoglm.data.transforms import to_float
+from openautoglm.data.views import Map, crop_map, letterbox_map, see_hands, take_view
+from openautoglm.tensors import EMPTY, UNLABELLED, Batch, SpotBatch
+
+_GONE, _CUT = 0.25, 0.6
+"""A hand of which less than this is visible is left out, or keeps its box without its gesture."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Shown:
+    """One picture of a batch: pixels, hands, map to its frame, and its crops with their labels."""
+
+    image: NDArray[np.uint8]
+    boxes_px: NDArray[np.float64]
+    labels: NDArray[np.int64]
+    complete: bool
+    to_frame: Map
+    crops: list[NDArray[np.uint8]]
+    crop_labels: list[int]
+
+
+class SceneLoader:
+    """Batches of one epoch of training.
+
+    Args:
+        frames: of the first source.
+        others: of further ones, labelled by the same classes; their rows follow.
+        composer: makes frames of crops; None for none.
+        image_size: side of the pictures that show frames.
+        crop_size: side of the crops.
+        crops_per_frame: hands of each picture that are cut out; fewer where it has fewer.
+        batch_size: pictures a step.
+        sampler: mixes and orders.
+        augment: changes the pictures.
+        mirror: whether a mirrored hand keeps its label.
+        seed: of the run.
+        epoch: asked when an iteration begins.
+        shard: rank and number of processes that share the steps of an epoch.
+        num_prefetch: batches a thread makes ahead; 0 for none.
+    """
+
+    def __init__(
+        self,
+        *,
+        frames: FrameSet,
+        others: Sequence[FrameSet],
+        composer: Composer | None,
+        image_size: int,
+        crop_size: int,
+        crops_per_frame: int,
+        batch_size: int,
+        sampler: SceneSampler,
+        augment: SceneAugment,
+        mirror: bool,
+        seed: int,
+        epoch: Callable[[], int],
+        shard: Callable[[], tuple[int, int]] = lambda: (0, 1),
+        num_prefetch: int = 0,
+    ) -> None:
+        self.frames = frames
+        self.others = tuple(others)
+        self.batch_size = batch_size
+        self._composer = composer
+        self._image_size, self._crop_size, self._crops_per_frame = image_size, crop_size, crops_per_frame
+        self._sampler = sampler
+        self._augment = augment
+        self._mirror = mirror
+        self._seed = seed
+        self._epoch = epoch
+        self._shard = shard
+        self._num_prefetch = num_prefetch
+        self._starts = np.cumsum([0, *(len(part) for part in (frames, *self.others))])
+
+    def __len__(self) -> int:
+        _, num_ranks = self._shard()
+        return max(1, self._sampler.num_batches(len(self.frames), self.batch_size) // num_ranks)
+
+    def __iter__(self) -> Iterator[SpotBatch]:
+        batches = self._batches()
+        return ahead(batches, self._num_prefetch) if self._num_prefetch else batches
+
+    def _batches(self) -> Iterator[SpotBatch]:
+        epoch = self._epoch()
+        plan = self._sampler.plan(
+            self.batch_size,
+            num_frames=len(self.frames),
+            num_others=int(self._starts[-1]) - len(self.frames),
+            crop_labels=self._composer.crops.labels if self._composer is not None else None,
+            seed=self._seed,
+            epoch=epoch,
+        )
+        starts = np.cumsum((0, *plan.batch_sizes))
+        rank, num_ranks = self._shard()
+        for step in range(len(self)):
+            # every process makes the same number of steps, each with its own pictures
+            part = (step * num_ranks + rank) % len(plan.batch_sizes)
+            numbers = np.arange(starts[part], starts[part + 1])
+            rows = plan.frames[numbers]
+            shown = [
+                self._show(row, plan.crops[number], number, epoch) for row, number in zip(rows, numbers, strict=True)
+            ]
+            yield self._batch(shown, rows, numbers, epoch)
+
+    def _show(self, row: int, crops: NDArray[np.int64], number: int, epoch: int) -> _Shown:
+        random = generator(self._seed, epoch, 1 + int(number))  # zeros at the end of a key do not count
+        if row < 0:
+            assert self._composer is not None
+            frame = self._composer([int(crop) for crop in crops], random)
+        else:
+            frame = self._frame(int(row))
+        to_frame = self._augment.view(frame, self._image_size, random, mirror=self._mirror)
+        hands = random.permutation(len(frame.labels))[: self._crops_per_frame]
+        maps = [
+            self._augment.crop(frame.boxes_px[hand], self._crop_size, random, mirror=self._mirror) for hand in hands
+        ]
+        return _picture(frame, to_frame, self._image_size, maps, frame.labels[hands], self._crop_size)
+
+    def _frame(self, row: int) -> Frame:
+        part = int(np.searchsorted(self._starts, row, side="right")) - 1
+        return (self.frames, *self.others)[part].frame(row - int(self._starts[part]))
+
+    def _batch(
+        self, shown: Sequence[_Shown], rows: NDArray[np.int64], numbers: NDArray[np.int64], epoch: int
+    ) -> SpotBatch:
+        """Light falls on pictures and crops apart: they need not match, and each depends on its own number."""
+        develop, seed = self._augment.light.develop, self._seed
+        image = develop(
+            np.stack([one.image for one in shown]), index=numbers, draw=np.zeros_like(numbers), seed=seed, epoch=epoch
+        )
+        counts = np.array([len(one.crops) for one in shown])
+        crops = develop(
+            _stacked(shown, self._crop_size),
+            index=np.repeat(numbers, counts),
+            draw=1 + np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts),
+            seed=seed,
+            epoch=epoch,
+        )
+        return _collect(shown, image, crops, rows)
+
+
+class FrameLoader:
+    """All frames of a split, once, in order, as they are seen at inference, with a crop of each of their hands.
+
+    Args:
+        frames: the split.
+        image_size: side of the pictures that show frames.
+        crop_size: side of the crops.
+        crop_margin: context round a hand on each side, as a part of the box's longer side.
+        batch_size: frames a step.
+    """
+
+    def __init__(
+        self, *, frames: FrameSet, image_size: int, crop_size: int, crop_margin: float, batch_size: int
+    ) -> None:
+        self.frames = frames
+        self.batch_size = batch_size
+        self._image_size, self._crop_size, self._crop_margin = image_size, crop_size, crop_margin
+
+    def __len__(self) -> int:
+        return -(-len(self.frames) // self.batch_size)
+
+    def __iter__(self) -> Iterator[SpotBatch]:
+        for start in range(0, len(self.frames), self.batch_size):
+            rows = np.arange(start, min(start + self.batch_size, len(self.frames)))
+            shown = [self._show(self.frames.frame(int(row))) for row in rows]
+            image = to_float(np.stack([one.image for one in shown]))
+            yield _collect(shown, image, to_float(_stacked(shown, self._crop_size)), rows)
+
+    def _show(self, frame: Frame) -> _Shown:
+        height, width = frame.image.shape[:2]
+        maps = [crop_map(box, self._crop_size, margin=self._crop_margin) for box in frame.boxes_px]
+        to_frame = letterbox_map(height, width, self._image_size)
+        return _picture(frame, to_frame, self._image_size, maps, frame.labels, self._crop_size)
+
+
+def _picture(
+    frame: Frame,
+    to_frame: Map,
+    image_size: int,
+    crop_maps: Sequence[Map],
+    crop_labels: NDArray[np.int64],
+    crop_size: int,
+) -> _Shown:
+    """Take a picture of a frame and crops of its hands."""
+    seen = see_hands(frame, to_frame, image_size)
+    there = seen.visible >= _GONE
+    return _Shown(
+        image=take_view(frame.image, to_frame, image_size),
+        boxes_px=seen.boxes_px[there].clip(0, image_size),
+        labels=np.where(seen.visible < _CUT, UNLABELLED, frame.labels)[there],
+        complete=frame.complete,
+        to_frame=to_frame,
+        crops=[take_view(frame.image, crop, crop_size) for crop in crop_maps],
+        crop_labels=crop_labels.tolist(),
+    )
+
+
+def _stacked(shown: Sequence[_Shown], crop_size: int) -> NDArray[np.uint8]:
+    """All crops of a batch, ``(n, s, s, 3)``."""
+    crops = [crop for one in shown for crop in one.crops]
+    return np.stack(crops) if crops else np.empty((0, crop_size, crop_size, 3), np.uint8)
+
+
+def _collect(shown: Sequence[_Shown], image: torch.Tensor, crops: torch.Tensor, rows: NDArray[np.int64]) -> SpotBatch:
+    most = max(1, *(len(one.labels) for one in shown))
+    boxes_px = np.zeros((len(shown), most, 4), np.float32)
+    labels = np.full((len(shown), most), EMPTY, np.int64)
+    for row, one in enumerate(shown):
+        boxes_px[row, : len(one.labels)] = one.boxes_px
+        labels[row, : len(one.labels)] = one.labels
+    counts = [len(one.crops) for one in shown]
+    return SpotBatch(
+        image=image,
+        boxes_px=torch.from_numpy(boxes_px),
+        labels=torch.from_numpy(labels),
+        complete=torch.tensor([one.complete for one in shown]),
+        to_frame=torch.from_numpy(np.stack([one.to_frame for one in shown]).astype(np.float32)),
+        index=torch.from_numpy(rows.copy()),
+        crops=Batch(
+            image=crops,
+            label=torch.tensor([label for one in shown for label in one.crop_labels], dtype=torch.int64),
+            index=torch.from_numpy(np.repeat(np.arange(len(shown)), counts)),
+        ),
+    )

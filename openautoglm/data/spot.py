@@ -1,0 +1,258 @@
+"""The whole frames of a run for a Lightning trainer: train, dev and test as ``SpotBatch``es."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import lightning
+import numpy as np
+import torch
+
+from openautoglm.data.base import ImageSet, Source, Split
+from openautoglm.data.compose import Composer
+from openautoglm.data.frames import FrameSet, FrameSource
+from openautoglm.data.sampler import SceneSampler
+from openautoglm.data.scene_augment import SceneAugment
+from openautoglm.data.scenes import FrameLoader, SceneLoader
+from openautoglm.data.splits import align_frames, known_classes
+from openautoglm.tensors import Batch, SpotBatch
+
+
+class SpotData(lightning.LightningDataModule):
+    """Reads frames and yields batches; what epoch n holds depends on ``seed`` and n alone.
+
+    Args:
+        source: frames to train on, to choose with and to measure on; its classes are the classes.
+        others: frames that only train; hands of a gesture that ``source`` does not know train the glance alone.
+        crops: hand crops that frames are composed of, in training only.
+        image_size: side of the square that a frame is fitted into.
+        crop_size: side of the crops for the second look.
+        batch_size: pictures a training step.
+        crops_per_frame: hands of each training picture that are cut out.
+        crop_margin: context round a hand in dev and test, as a part of the box's longer side.
+        sampler: mixes the sources; ``SceneSampler()`` when None.
+        augment: changes to training pictures; ``SceneAugment()`` when None.
+        compose_px: longer side of a composed frame.
+        seed: of order, composition and augmentation.
+        eval_batch_size: frames a step in dev and test.
+        num_prefetch: training batches made ahead by a thread; 0 makes them in the main thread.
+    """
+
+    def __init__(
+        self,
+        *,
+        source: FrameSource,
+        others: Sequence[FrameSource] = (),
+        crops: Source | None = None,
+        image_size: int = 192,
+        crop_size: int = 96,
+        batch_size: int = 32,
+        crops_per_frame: int = 1,
+        crop_margin: float = 0.1,
+        sampler: SceneSampler | None = None,
+        augment: SceneAugment | None = None,
+        compose_px: int = 384,
+        seed: int = 0,
+        eval_batch_size: int = 64,
+        num_prefetch: int = 0,
+    ) -> None:
+        super().__init__()
+        sizes = {"image_size": image_size, "crop_size": crop_size, "batch_size": batch_size, "compose_px": compose_px}
+        for name, value in (*sizes.items(), ("eval_batch_size", eval_batch_size), ("crops_per_frame", crops_per_frame)):
+            if value < 1:
+                raise ValueError(f"{name}={value} should be at least 1")
+        self.source = source
+        self.others = tuple(others)
+        self.crops = crops
+        self.image_size = image_size
+        self.crop_size = crop_size
+        self.batch_size = batch_size
+        self.crops_per_frame = crops_per_frame
+        self.crop_margin = crop_margin
+        self.sampler = sampler or SceneSampler()
+        self.augment = augment or SceneAugment()
+        self.compose_px = compose_px
+        self.seed = seed
+        self.eval_batch_size = eval_batch_size
+        self.num_prefetch = num_prefetch
+        self._epoch = 0
+        self._sets: dict[Split, FrameSet] = {}
+        self._further: tuple[FrameSet, ...] | None = None
+        self._crop_set: ImageSet | None = None
+
+    @property
+    def train(self) -> FrameSet:
+        """Frames of the first source to learn from."""
+        return self._split("train")
+
+    @property
+    def dev(self) -> FrameSet:
+        """Frames to choose with."""
+        return self._split("dev")
+
+    @property
+    def test(self) -> FrameSet:
+        """Frames for the figure."""
+        return self._split("test")
+
+    @property
+    def further(self) -> tuple[FrameSet, ...]:
+        """Training frames of the further sources, labelled by the first one's classes."""
+        if self._further is None:
+            self._further = tuple(align_frames(other.load_frames("train"), self.classes) for other in self.others)
+        return self._further
+
+    @property
+    def crop_set(self) -> ImageSet | None:
+        """Crops that frames are composed of, labelled by the first source's classes."""
+        if self.crops is not None and self._crop_set is None:
+            self._crop_set = known_classes(self.crops.load("train"), self.classes)
+        return self._crop_set
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names in the order of their indices."""
+        return self.source.class_names()
+
+    @property
+    def num_classes(self) -> int:
+        """How many classes there are."""
+        return len(self.classes)
+
+    @property
+    def mirror(self) -> bool:
+        """Whether a mirrored hand keeps its label in all that is trained on."""
+        frames_may = all(source.mirror for source in (self.source, *self.others))
+        return frames_may and (self.crops is None or self.crops.mirror)
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of everything that training and choosing can see."""
+        seen = [part.fingerprint for part in (self.train, self.dev, *self.further)]
+        if self.crop_set is not None:
+            seen.append(self.crop_set.fingerprint)
+        return hashlib.sha256("".join(seen).encode()).hexdigest()
+
+    def setup(self, stage: str) -> None:
+        """Read what a stage of the trainer needs."""
+        if stage in ("fit", "validate"):
+            _ = self.dev
+        if stage == "fit":
+            _ = self.train, self.further, self.crop_set
+        if stage == "test":
+            _ = self.test
+
+    def set_epoch(self, epoch: int) -> None:
+        """Say which epoch comes next, when no trainer is attached."""
+        self._epoch = epoch
+
+    def current_epoch(self) -> int:
+        """The trainer's epoch or, without one, what ``set_epoch`` said."""
+        return self.trainer.current_epoch if self.trainer is not None else self._epoch
+
+    def train_dataloader(self) -> SceneLoader:
+        """Augmented and composed batches of the current epoch."""
+        return SceneLoader(
+            frames=self.train,
+            others=self.further,
+            composer=self._composer(),
+            image_size=self.image_size,
+            crop_size=self.crop_size,
+            crops_per_frame=self.crops_per_frame,
+            batch_size=self.batch_size,
+            sampler=self.sampler,
+            augment=self.augment,
+            mirror=self.mirror,
+            seed=self.seed,
+            epoch=self.current_epoch,
+            shard=lambda: (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size),
+            num_prefetch=self.num_prefetch,
+        )
+
+    def val_dataloader(self) -> FrameLoader:
+        """``dev`` in order."""
+        return self._frame_loader(self.dev)
+
+    def test_dataloader(self) -> FrameLoader:
+        """``test`` in order."""
+        return self._frame_loader(self.test)
+
+    def transfer_batch_to_device(self, batch: SpotBatch, device: torch.device, dataloader_idx: int) -> SpotBatch:  # noqa: ARG002
+        """Move the tensors of a batch."""
+
+        def moved(part: SpotBatch | Batch) -> dict[str, torch.Tensor]:
+            tensors = {name: value for name, value in vars(part).items() if isinstance(value, torch.Tensor)}
+            return {name: value.to(device, non_blocking=True) for name, value in tensors.items()}
+
+        return replace(batch, crops=replace(batch.crops, **moved(batch.crops)), **moved(batch))
+
+    def _split(self, split: Split) -> FrameSet:
+        if split not in self._sets:
+            found = self.source.load_frames(split)
+            if split == "train":
+                _check(found)
+            self._sets[split] = found
+        return self._sets[split]
+
+    def _composer(self) -> Composer | None:
+        if self.crop_set is None:
+            return None
+        return Composer(crops=self.crop_set, grounds=(self.train, *self.further), longest_px=self.compose_px)
+
+    def _frame_loader(self, frames: FrameSet) -> FrameLoader:
+        return FrameLoader(
+            frames=frames,
+            image_size=self.image_size,
+            crop_size=self.crop_size,
+            crop_margin=self.crop_margin,
+            batch_size=self.eval_batch_size,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrameMix:
+    """What a run on whole frames trains on; the arguments of ``SpotData`` that do not depend on the net.
+
+    Attributes:
+        source: frames to train on, to choose with and to measure on.
+        others: frames that only train.
+        crops: hand crops that frames are composed of.
+        crops_per_frame: hands of each training picture that are cut out.
+        sampler: mixes the sources.
+        augment: changes to training pictures.
+    """
+
+    source: FrameSource
+    others: Sequence[FrameSource] = ()
+    crops: Source | None = None
+    crops_per_frame: int = 2
+    sampler: SceneSampler = field(default_factory=SceneSampler)
+    augment: SceneAugment = field(default_factory=SceneAugment)
+
+    def data(self, *, image_size: int, crop_size: int, batch_size: int, seed: int) -> SpotData:
+        """Loaders for a net that glances at ``image_size`` and looks at ``crop_size`` pixels."""
+        return SpotData(
+            source=self.source,
+            others=self.others,
+            crops=self.crops,
+            crops_per_frame=self.crops_per_frame,
+            sampler=self.sampler,
+            augment=self.augment,
+            image_size=image_size,
+            crop_size=crop_size,
+            batch_size=batch_size,
+            seed=seed,
+        )
+
+
+def _check(frames: FrameSet) -> None:
+    """Refuse what nothing can be learnt from."""
+    present = np.unique(frames.labels[frames.labels >= 0])
+    if len(present) < 2:
+        only = ", ".join(frames.classes[row] for row in present) or "none"
+        raise ValueError(
+            f"{frames.name} has hands of too few gestures ({only}); naming them needs at least two: give such frames "
+            "as others, beside a source that has more"
+        )
