@@ -11,14 +11,21 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from openautoglm.api import AutoModel as AutoModel
     from openautoglm.data.folder import FolderGestures as FolderGestures
+    from openautoglm.data.hagrid import HagridFrames as HagridFrames
     from openautoglm.data.module import GestureData as GestureData
     from openautoglm.data.parquet import ParquetGestures as ParquetGestures
+    from openautoglm.data.spot import SpotData as SpotData
     from openautoglm.data.synthetic import SyntheticGestures as SyntheticGestures
+    from openautoglm.data.synthetic.scenes import SyntheticScenes as SyntheticScenes
     from openautoglm.losses import DKD as DKD
     from openautoglm.losses import KD as KD
     from openautoglm.models import create_model as create_model
+    from openautoglm.runtime.recognizer import Recognizer as Recognizer
     from openautoglm.train import LitClassify as LitClassify
     from openautoglm.train import LitDistill as LitDistill
+    from openautoglm.train import LitSpot as LitSpot
+    from openautoglm.types import Hand as Hand
+    from openautoglm.zoo.listing import list_models as list_models
 
 __version__ = "0.1.0"
 
@@ -27,12 +34,19 @@ _HOMES = {
     "DKD": "losses",
     "FolderGestures": "data",
     "GestureData": "data",
+    "HagridFrames": "data",
+    "Hand": "types",
     "KD": "losses",
     "LitClassify": "train",
     "LitDistill": "train",
+    "LitSpot": "train",
     "ParquetGestures": "data",
+    "Recognizer": "runtime.recognizer",
+    "SpotData": "data",
     "SyntheticGestures": "data.synthetic",
+    "SyntheticScenes": "data",
     "create_model": "models",
+    "list_models": "zoo.listing",
 }
 __all__ = sorted(_HOMES)
 

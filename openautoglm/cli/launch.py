@@ -91,7 +91,7 @@ def start(launch: Launch, progress: Progress, folder: Path | None = None) -> Pat
     from openautoglm.train import FitSettings
 
     run, values = launch.run, launch.run.config
-    parts = {name: build(values[name]) for name in ("data", "augment", "sampler", "stages")}
+    parts = {name: build(values[name]) for name in ("data", "frames", "augment", "sampler", "stages")}
     settings = FitSettings(trainer=values["trainer"], logger=values["logger"]["name"])
     resumed = launch.folder is not None
     if resumed:
@@ -110,7 +110,8 @@ def start(launch: Launch, progress: Progress, folder: Path | None = None) -> Pat
                 recipe=run.recipe,
                 command=public_command(run),
                 seed=values["seed"],
-                source=parts["data"],
+                source=parts["data"] if parts["frames"] is None else parts["frames"].source,
+                frames=parts["frames"],
                 model=values["model"]["architecture"],
                 model_arguments=values["model"]["arguments"],
                 init=values["init"],

@@ -1,4 +1,4 @@
-"""The three runtimes behind one call: a picture in, logits out.
+"""The three runtimes behind one call: a picture in, named arrays out.
 
 LiteRT and ONNX Runtime start without torch; ExecuTorch's own binding loads it.
 """
@@ -6,7 +6,8 @@ LiteRT and ONNX Runtime start without torch; ExecuTorch's own binding loads it.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -22,40 +23,57 @@ SUFFIXES: dict[str, str] = {"executorch": "pte", "litert": "tflite", "onnx": "on
 
 Image = NDArray[np.float32]
 Logits = NDArray[np.float32]
+Outputs = dict[str, NDArray[np.float32]]
 
 
 class Engine(Protocol):
-    """A loaded program.
+    """One method of a loaded program.
 
     Attributes:
         runtime: who runs it.
         num_threads: threads it may use.
         input_shape: of the picture, ``(1, 3, h, w)``.
+        output_names: of what it returns.
     """
 
     runtime: str
     num_threads: int
     input_shape: tuple[int, ...]
+    output_names: tuple[str, ...]
 
     def run(self, image: Image) -> Logits:
-        """RGB in [0, 1], ``(1, 3, h, w)``, to logits ``(k,)``."""
+        """RGB in [0, 1], ``(1, 3, h, w)``, to the only output there is, logits ``(k,)``."""
+        ...
+
+    def run_named(self, image: Image) -> Outputs:
+        """RGB in [0, 1], ``(1, 3, h, w)``, to every output by its name, each in the shape the program gives it."""
         ...
 
 
-def open_engine(runtime: str, path: str | os.PathLike[str], *, method: str = "look", num_threads: int = 1) -> Engine:
-    """Load a program.
+def open_engine(
+    runtime: str,
+    path: str | os.PathLike[str],
+    *,
+    method: str = "look",
+    output_names: Sequence[str] = ("logits",),
+    num_threads: int = 1,
+) -> Engine:
+    """Load a method of a program.
 
     Args:
         runtime: ``"executorch"``, ``"litert"`` or ``"onnx"``.
         path: the exported file.
         method: name of the method or signature in it.
+        output_names: of the method's outputs as the manifest lists them; their order counts for ExecuTorch, which
+            has no names of its own.
         num_threads: threads; ExecuTorch shares one number among all programs of a process.
 
     Raises:
-        ValueError: unknown runtime or method, missing or unreadable file, or another number of threads in use.
+        ValueError: unknown runtime or method, missing or unreadable file, other outputs than expected, or another
+            number of threads in use.
         MissingExtraError: the runtime is not installed.
     """
-    openers: dict[str, Callable[[Path, str, int], Engine]] = {
+    openers: dict[str, Callable[[Path, str, tuple[str, ...], int], Engine]] = {
         "executorch": ExecuTorchEngine,
         "litert": LiteRTEngine,
         "onnx": OnnxEngine,
@@ -67,28 +85,40 @@ def open_engine(runtime: str, path: str | os.PathLike[str], *, method: str = "lo
     file = Path(path)
     if not file.is_file():
         raise ValueError(f"there is no program at {file}; export it first")
-    return openers[runtime](file, method, num_threads)
+    return openers[runtime](file, method, tuple(output_names), num_threads)
 
 
-class _Shaped:
-    runtime: str
+class _Method(ABC):
     input_shape: tuple[int, ...]
+    output_names: tuple[str, ...]
 
-    def _check(self, image: Image) -> None:
+    def run(self, image: Image) -> Logits:
+        """RGB in [0, 1], ``(1, 3, h, w)``, to the only output there is, logits ``(k,)``."""
+        if len(self.output_names) != 1:
+            raise ValueError(f"the program returns {', '.join(self.output_names)}: take them by name from run_named")
+        (logits,) = self.run_named(image).values()
+        return logits.reshape(-1)
+
+    def run_named(self, image: Image) -> Outputs:
+        """RGB in [0, 1], ``(1, 3, h, w)``, to every output by its name, each in the shape the program gives it."""
         if image.shape != self.input_shape or image.dtype != np.float32:
             raise ValueError(
                 f"the program takes a float32 picture of shape {self.input_shape}, "
                 f"got {image.dtype} of shape {image.shape}: resize it and scale it to [0, 1]"
             )
+        return self._compute(image)
+
+    @abstractmethod
+    def _compute(self, image: Image) -> Outputs: ...
 
 
-class ExecuTorchEngine(_Shaped):
+class ExecuTorchEngine(_Method):
     """A ``.pte`` in ExecuTorch."""
 
     runtime = "executorch"
     _num_threads_of_process: int | None = None
 
-    def __init__(self, path: Path, method: str, num_threads: int) -> None:
+    def __init__(self, path: Path, method: str, output_names: tuple[str, ...], num_threads: int) -> None:
         with quiet_stderr():
             try:
                 import torch
@@ -116,23 +146,29 @@ class ExecuTorchEngine(_Shaped):
                 self._to_tensor = torch.from_numpy
                 self.num_threads = num_threads
                 self.input_shape = tuple(loaded.metadata.input_tensor_meta(0).sizes())
-                self.run(np.zeros(self.input_shape, np.float32))  # the first call talks about the processor
+                num_outputs = loaded.metadata.num_outputs()
+                if num_outputs != len(output_names):
+                    raise _other_outputs(path, method, f"{num_outputs} output(s)", output_names)
+                self.output_names = output_names
+                self._compute(np.zeros(self.input_shape, np.float32))  # the first call talks about the processor
             except RuntimeError as error:
                 raise _unreadable(path, "an ExecuTorch program", error) from None
 
-    def run(self, image: Image) -> Logits:
-        """RGB in [0, 1], ``(1, 3, h, w)``, to logits ``(k,)``."""
-        self._check(image)
-        output = self._method.execute([self._to_tensor(image)])[0]
-        return np.array(output.numpy(), np.float32).reshape(-1)
+    def _compute(self, image: Image) -> Outputs:
+        # it reads the memory in its order, whatever the strides say
+        outputs = self._method.execute([self._to_tensor(np.ascontiguousarray(image))])
+        # copied, for the next call writes into the same memory
+        return {
+            name: np.array(output.numpy(), np.float32) for name, output in zip(self.output_names, outputs, strict=True)
+        }
 
 
-class LiteRTEngine(_Shaped):
+class LiteRTEngine(_Method):
     """A ``.tflite`` in LiteRT, by XNNPACK."""
 
     runtime = "litert"
 
-    def __init__(self, path: Path, method: str, num_threads: int) -> None:
+    def __init__(self, path: Path, method: str, output_names: tuple[str, ...], num_threads: int) -> None:
         with quiet_stderr():
             try:
                 from ai_edge_litert.interpreter import Interpreter
@@ -143,32 +179,34 @@ class LiteRTEngine(_Shaped):
                 self._interpreter = Interpreter(model_content=path.read_bytes(), num_threads=num_threads)
                 names = sorted(self._interpreter.get_signature_list())
                 if method not in names:
-                    raise _NoMethodError(f"{path.name} has no signature {method!r}; it has {', '.join(names)}")
+                    raise _MismatchError(f"{path.name} has no signature {method!r}; it has {', '.join(names)}")
                 self._runner = self._interpreter.get_signature_runner(method)
                 ((self._name, given),) = self._runner.get_input_details().items()
-                ((self._output, returned),) = self._runner.get_output_details().items()
-                self._given, self._returned = _Grid(given), _Grid(returned)
+                returned = self._runner.get_output_details()
+                if set(returned) != set(output_names):
+                    raise _other_outputs(path, method, ", ".join(returned), output_names)
+                self._given = _Grid(given)
+                self._returned = {name: _Grid(returned[name]) for name in output_names}
+                self.output_names = output_names
                 self.num_threads = num_threads
                 self.input_shape = tuple(int(size) for size in given["shape"])
-                self.run(np.zeros(self.input_shape, np.float32))  # some damage shows only when it runs
-            except _NoMethodError:
+                self._compute(np.zeros(self.input_shape, np.float32))  # some damage shows only when it runs
+            except _MismatchError:
                 raise
             except (ValueError, RuntimeError) as error:
                 raise _unreadable(path, "a LiteRT program", error) from None
 
-    def run(self, image: Image) -> Logits:
-        """RGB in [0, 1], ``(1, 3, h, w)``, to logits ``(k,)``."""
-        self._check(image)
-        output = self._runner(**{self._name: self._given.integers(image)})[self._output]
-        return self._returned.floats(output).reshape(-1)
+    def _compute(self, image: Image) -> Outputs:
+        outputs = self._runner(**{self._name: self._given.integers(image)})
+        return {name: grid.floats(outputs[name]) for name, grid in self._returned.items()}
 
 
-class OnnxEngine(_Shaped):
+class OnnxEngine(_Method):
     """An ``.onnx`` in ONNX Runtime, on the CPU."""
 
     runtime = "onnx"
 
-    def __init__(self, path: Path, method: str, num_threads: int) -> None:
+    def __init__(self, path: Path, method: str, output_names: tuple[str, ...], num_threads: int) -> None:
         try:
             import onnxruntime as ort
         except ImportError:
@@ -184,15 +222,18 @@ class OnnxEngine(_Shaped):
         name = self._session.get_modelmeta().graph_name
         if name != method:
             raise ValueError(f"{path.name} holds the method {name!r}, asked for {method!r}")
+        returned = [output.name for output in self._session.get_outputs()]
+        if set(returned) != set(output_names):
+            raise _other_outputs(path, method, ", ".join(returned), output_names)
         (given,) = self._session.get_inputs()
         self._name = given.name
+        self.output_names = output_names
         self.num_threads = num_threads
         self.input_shape = tuple(given.shape)
 
-    def run(self, image: Image) -> Logits:
-        """RGB in [0, 1], ``(1, 3, h, w)``, to logits ``(k,)``."""
-        self._check(image)
-        return np.asarray(self._session.run(None, {self._name: image})[0], np.float32).reshape(-1)
+    def _compute(self, image: Image) -> Outputs:
+        outputs = self._session.run(list(self.output_names), {self._name: image})
+        return {name: np.asarray(output, np.float32) for name, output in zip(self.output_names, outputs, strict=True)}
 
 
 class _Grid:
@@ -210,15 +251,22 @@ class _Grid:
         integers: NDArray[Any] = np.clip(steps, limits.min, limits.max).astype(self._dtype)
         return integers
 
-    def floats(self, values: NDArray[Any]) -> Logits:
+    def floats(self, values: NDArray[Any]) -> NDArray[np.float32]:
         if self._dtype == np.float32:
             return np.array(values, np.float32)
-        floats: Logits = (values.astype(np.float32) - np.float32(self._zero_point)) * np.float32(self._scale)
-        return floats
+        steps: NDArray[np.float32] = values.astype(np.float32) - np.float32(self._zero_point)
+        return steps * np.float32(self._scale)
 
 
-class _NoMethodError(ValueError):
+class _MismatchError(ValueError):
     pass
+
+
+def _other_outputs(path: Path, method: str, found: str, expected: tuple[str, ...]) -> _MismatchError:
+    return _MismatchError(
+        f"{path.name} returns {found} from {method!r}, the manifest says {', '.join(expected)}: "
+        "program and manifest do not belong together; export or download both again"
+    )
 
 
 def _expect_magic(path: Path, offset: int, expected: tuple[bytes, ...], kind: str) -> None:

@@ -35,6 +35,45 @@ def test_run(runtime, path, images):
     np.testing.assert_array_equal(logits, kept)  # memory is not handed out twice
 
 
+def test_a_transposed_view_is_read_right(runtime, path, images):
+    engine = open_engine(runtime, path)
+    image = images(1, seed=5).numpy()
+    view = image.transpose(0, 2, 3, 1).copy().transpose(0, 3, 1, 2)
+    assert not view.flags.c_contiguous
+    np.testing.assert_array_equal(engine.run(view), engine.run(image))
+
+
+FILES = {"executorch": "model.pte", "litert": "model.tflite", "onnx": "model.glance.onnx"}
+
+
+@pytest.fixture
+def glance(colour_artifact, runtime):
+    return colour_artifact / "programs" / FILES[runtime]
+
+
+def test_several_outputs_by_name(runtime, glance, colours):
+    engine = open_engine(runtime, glance, method="glance", output_names=colours.OUTPUTS["glance"])
+    assert engine.output_names == ("attention", "box", "logits")
+    image = np.random.default_rng(0).random(engine.input_shape, dtype=np.float32)
+    outputs = engine.run_named(image)
+    assert {name: output.shape for name, output in outputs.items()} == colours.OUTPUTS["glance"]
+    assert (outputs["box"] == 2.5).all()
+    middle = 10 * image[0, :, 84 - 20 : 84 + 20, 84 - 20 : 84 + 20].mean((1, 2))
+    np.testing.assert_allclose(outputs["logits"][0, :, 10, 10], middle[[1, 2, 0]], rtol=1e-4)
+    kept = outputs["logits"].copy()
+    engine.run_named(np.zeros_like(image))
+    np.testing.assert_array_equal(outputs["logits"], kept)  # memory is not handed out twice
+    with pytest.raises(ValueError, match="attention, box, logits: take them by name"):
+        engine.run(image)
+
+
+def test_other_outputs_than_the_manifest_says(runtime, path, glance):
+    with pytest.raises(ValueError, match="do not belong together"):
+        open_engine(runtime, path, output_names=("attention", "logits"))
+    with pytest.raises(ValueError, match="do not belong together"):
+        open_engine(runtime, glance, method="glance")
+
+
 def test_damaged_file(runtime, path, tmp_path):
     damaged = tmp_path / path.name
     damaged.write_bytes(path.read_bytes()[: path.stat().st_size // 2])

@@ -1,0 +1,88 @@
+"""Where a piece of the frame lies in a program's square input, and the way back; never stretched, grey outside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil, floor
+
+import numpy as np
+from numpy.typing import NDArray
+
+Box = tuple[float, float, float, float]
+Boxes = NDArray[np.float64]
+
+_ROUNDING = 1e-6
+"""Share of an input pixel by which sums of floats may miss its edge."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placement:
+    """A rectangle of the frame and the whole pixels of the input that show it.
+
+    Attributes:
+        size: side of the input in pixels.
+        source_px: (x0, y0, x1, y1) in the frame.
+        target_px: (x0, y0, x1, y1) in the input; the rest of it is grey.
+    """
+
+    size: int
+    source_px: Box
+    target_px: tuple[int, int, int, int]
+
+    def to_frame(self, boxes_px: Boxes) -> Boxes:
+        """Boxes ``(n, 4)`` in pixels of the input to pixels of the frame, cut at the edges of the source."""
+        source, target = np.array(self.source_px), np.array(self.target_px)
+        pitch = (source[2:] - source[:2]) / (target[2:] - target[:2])
+        corners = source[:2] + (boxes_px.reshape(-1, 2, 2) - target[:2]) * pitch
+        inside: Boxes = np.clip(corners, source[:2], source[2:])
+        return inside.reshape(-1, 4)
+
+
+def letterbox(width: int, height: int, size: int) -> Placement:
+    """The whole frame, its longer side as long as the input's, in the middle."""
+    scale = size / max(width, height)
+    fitted_width, fitted_height = max(1, round(width * scale)), max(1, round(height * scale))
+    left, top = (size - fitted_width) // 2, (size - fitted_height) // 2
+    return Placement(
+        size=size,
+        source_px=(0.0, 0.0, float(width), float(height)),
+        target_px=(left, top, left + fitted_width, top + fitted_height),
+    )
+
+
+def square_crop(box_px: Box, width: int, height: int, *, size: int, margin: float) -> Placement:
+    """A square round the middle of a box.
+
+    Args:
+        box_px: (x0, y0, x1, y1), its middle inside the frame.
+        width: of the frame in pixels.
+        height: of the frame in pixels.
+        size: side of the input in pixels.
+        margin: added on every side of the square, as a share of the box's longer side.
+    """
+    x0, y0, x1, y1 = box_px
+    pitch = max(x1 - x0, y1 - y0, 1.0) * (1 + 2 * margin) / size
+    columns, in_columns = _overlap((x0 + x1 - pitch * size) / 2, pitch, size, width)
+    rows, in_rows = _overlap((y0 + y1 - pitch * size) / 2, pitch, size, height)
+    return Placement(
+        size=size,
+        source_px=(columns[0], rows[0], columns[1], rows[1]),
+        target_px=(in_columns[0], in_rows[0], in_columns[1], in_rows[1]),
+    )
+
+
+def _overlap(start: float, pitch: float, size: int, limit: int) -> tuple[tuple[float, float], tuple[int, int]]:
+    """Along one axis: the part of the frame that whole input pixels cover, and which pixels these are.
+
+    Args:
+        start: where the square begins in the frame.
+        pitch: frame pixels that an input pixel covers.
+        size: side of the input in pixels.
+        limit: side of the frame in pixels.
+    """
+    first = max(0, ceil(-start / pitch - _ROUNDING))
+    last = min(size, floor((limit - start) / pitch + _ROUNDING))
+    if first < last:
+        return (max(0.0, start + first * pitch), min(float(limit), start + last * pitch)), (first, last)
+    only = min(size - 1, max(0, floor(-start / pitch)))  # the frame is thinner than an input pixel
+    return (0.0, float(limit)), (only, only + 1)

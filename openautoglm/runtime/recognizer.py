@@ -1,0 +1,257 @@
+"""Recognizer: a frame in, named hands out; numpy and Pillow only.
+
+A net trained on whole frames glances at the small frame, takes the peaks of its attention for hands and looks again at
+a crop of each, unless the glance was sure of its name. A net trained on crops looks once, at the whole picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from openautoglm.runtime.engines import Engine, RuntimeName, open_engine
+from openautoglm.runtime.geometry import Box, Placement, letterbox, square_crop
+from openautoglm.runtime.peaks import decode_boxes, find_peaks, suppress
+from openautoglm.runtime.pixels import as_input, as_rgb
+from openautoglm.types import Artifact, Hand
+from openautoglm.zoo import store
+
+LOOK, GLANCE = "look", "glance"
+_MAPS = ("attention", "box", "logits")
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Thresholds:
+    """What counts as a hand; ``"thresholds"`` of config.json.
+
+    Attributes:
+        hand: attention from which a peak is a hand.
+        nms_iou: intersection over union up to which two boxes are two hands.
+        sure: probability of a gesture from which the glance is believed and the look saved; None always looks.
+        crop_margin: added on every side of a crop, as a share of the box's longer side.
+        max_hands: hands of a frame at most.
+    """
+
+    hand: float = 0.3
+    nms_iou: float = 0.5
+    sure: float | None = None
+    crop_margin: float = 0.1
+    max_hands: int = 10
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Thresholds:
+        """Those of a config.json; defaults where it says nothing."""
+        given = config.get("thresholds") or {}
+        known = {field.name for field in fields(cls)}
+        if unknown := sorted(given.keys() - known):
+            raise ValueError(
+                f"config.json sets {', '.join(unknown)} among its thresholds; known are {', '.join(sorted(known))}"
+            )
+        return cls(**given)
+
+
+@dataclass(kw_only=True)
+class Stats:
+    """What a Recognizer has done so far.
+
+    Attributes:
+        num_frames: given to it.
+        num_looks: second looks done.
+        num_skipped: second looks saved, because the glance was sure.
+    """
+
+    num_frames: int = 0
+    num_looks: int = 0
+    num_skipped: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Found:
+    """A hand that the glance found: its box in the frame, the attention it got, gesture logits ``(k,)`` at its peak."""
+
+    box_px: Box
+    attention: float
+    logits: Floats
+
+
+class Recognizer:
+    """Finds and names hands.
+
+    Args:
+        look: names a crop: RGB to ``logits`` ``(1, k)``.
+        classes: names of the k gestures.
+        glance: finds hands: the letterboxed frame to ``attention`` ``(1, 1, h, w)`` in [0, 1], ``box``
+            ``(1, 4, h, w)``, distances to left, top, right and bottom in cells, and ``logits`` ``(1, k, h, w)``;
+            None if the net only knows crops.
+        thresholds: what counts as a hand.
+        temperature: the look's logits are divided by it, so that scores are calibrated.
+
+    Attributes:
+        stats: what was done so far.
+    """
+
+    def __init__(
+        self,
+        *,
+        look: Engine,
+        classes: Sequence[str],
+        glance: Engine | None = None,
+        thresholds: Thresholds | None = None,
+        temperature: float = 1.0,
+    ) -> None:
+        if temperature <= 0:
+            raise ValueError(f"temperature must be above 0, got {temperature}")
+        self.classes = tuple(classes)
+        self.thresholds = thresholds or Thresholds()
+        self.temperature = temperature
+        self.stats = Stats()
+        self._look, self._glance = look, glance
+        self._look_size = look.input_shape[-1]
+
+    @classmethod
+    def from_pretrained(
+        cls, name_or_folder: str | Path, *, runtime: RuntimeName = "executorch", num_threads: int = 1
+    ) -> Recognizer:
+        """The released model of that name, or that of an artifact's or a run's folder; checksums are verified first.
+
+        Args:
+            name_or_folder: such as ``"openautoglm-small"``.
+            runtime: who runs it.
+            num_threads: threads of the runtime.
+
+        Raises:
+            ValueError: there is no such artifact, a file of it is corrupt, or it has no program for this runtime.
+            MissingExtraError: the runtime is not installed.
+        """
+        artifact = store.find(name_or_folder)
+        engines = _open_methods(artifact, runtime, num_threads)
+        config = artifact.config
+        return cls(
+            look=engines[LOOK],
+            glance=engines.get(GLANCE),
+            classes=config["classes"],
+            thresholds=Thresholds.from_config(config),
+            temperature=config.get("temperature", 1.0),
+        )
+
+    def recognize(self, frame: NDArray[Any]) -> list[Hand]:
+        """The hands of a frame, best first.
+
+        Args:
+            frame: upright; RGB, RGBA or grey, ``(h, w, 3)``, ``(h, w, 4)`` or ``(h, w)``; uint8, or floats in [0, 1].
+
+        Returns:
+            One Hand a hand, labelled ``no_gesture`` too where the net knows that class; its score is the attention
+            times the probability of its label. A net that only knows crops returns one Hand, as large as the frame.
+
+        Raises:
+            ValueError: it is no frame.
+        """
+        picture = Image.fromarray(as_rgb(frame))
+        self.stats.num_frames += 1
+        if self._glance is None:
+            whole = letterbox(picture.width, picture.height, self._look_size)
+            return [self._hand(whole.source_px, self._look_at(picture, whole))]
+        hands = [self._recognize_one(picture, found) for found in self._find(picture, self._glance)]
+        return sorted(hands, key=lambda hand: hand.score, reverse=True)
+
+    def name_box(self, frame: NDArray[Any], box_px: Sequence[float] | NDArray[Any]) -> Hand:
+        """Name one hand whose box is known, by a look at it; its score is the probability alone.
+
+        Args:
+            frame: as for ``recognize``.
+            box_px: x0, y0, x1, y1 in pixels of the frame.
+
+        Raises:
+            ValueError: it is no frame, or there is no such box in it.
+        """
+        picture = Image.fromarray(as_rgb(frame))
+        x0, y0, x1, y1 = box = _as_box(box_px)
+        if not (x0 < x1 and y0 < y1 and 0 <= x0 + x1 <= 2 * picture.width and 0 <= y0 + y1 <= 2 * picture.height):
+            raise ValueError(
+                f"got the box {box} in a frame of {picture.width} x {picture.height} px, expected x0 < x1 and y0 < y1 "
+                "with its middle in the frame"
+            )
+        return self._hand(box, self._look_at(picture, self._crop(picture, box)))
+
+    def _find(self, picture: Image.Image, glance: Engine) -> list[_Found]:
+        """Glance at the frame."""
+        limits, size = self.thresholds, glance.input_shape[-1]
+        placement = letterbox(picture.width, picture.height, size)
+        maps = glance.run_named(as_input(picture, placement))
+        attention, distances, logits = (maps[name][0] for name in _MAPS)
+        rows, columns = find_peaks(attention[0], limits.hand)
+        boxes_px = placement.to_frame(decode_boxes(distances, rows, columns, size=size))
+        return [
+            _Found(
+                box_px=_as_box(boxes_px[index]),
+                attention=float(attention[0, rows[index], columns[index]]),
+                logits=logits[:, rows[index], columns[index]],
+            )
+            for index in suppress(boxes_px, max_iou=limits.nms_iou, max_count=limits.max_hands)
+        ]
+
+    def _recognize_one(self, picture: Image.Image, found: _Found) -> Hand:
+        """Believe the glance or look again."""
+        sure, glanced = self.thresholds.sure, softmax(found.logits)
+        if sure is not None and glanced.max() >= sure:
+            self.stats.num_skipped += 1
+            return self._hand(found.box_px, glanced, found.attention)
+        looked = self._look_at(picture, self._crop(picture, found.box_px))
+        return self._hand(found.box_px, looked, found.attention)
+
+    def _crop(self, picture: Image.Image, box_px: Box) -> Placement:
+        margin = self.thresholds.crop_margin if self._glance else 0.0  # nets of crops were trained on tight ones
+        return square_crop(box_px, picture.width, picture.height, size=self._look_size, margin=margin)
+
+    def _look_at(self, picture: Image.Image, placement: Placement) -> Floats:
+        """Probabilities ``(k,)`` of the gestures in a piece of the frame."""
+        self.stats.num_looks += 1
+        return softmax(self._look.run(as_input(picture, placement)) / self.temperature)
+
+    def _hand(self, box_px: Box, probabilities: Floats, attention: float = 1.0) -> Hand:
+        best = int(probabilities.argmax())
+        return Hand(label=self.classes[best], score=attention * float(probabilities[best]), box_px=box_px)
+
+
+def softmax(logits: Floats) -> Floats:
+    """Logits ``(k,)`` to probabilities."""
+    raised = np.exp(logits - logits.max())
+    probabilities: Floats = raised / raised.sum()
+    return probabilities
+
+
+def _as_box(edges: Sequence[float] | NDArray[Any]) -> Box:
+    x0, y0, x1, y1 = (float(edge) for edge in edges)
+    return x0, y0, x1, y1
+
+
+def _open_methods(artifact: Artifact, runtime: str, num_threads: int) -> dict[str, Engine]:
+    """Engine of each method that the manifest lists for a runtime."""
+    manifest = artifact.manifest
+    programs = manifest.get("programs", {})
+    engines: dict[str, Engine] = {}
+    for file, program in programs.items():
+        if program["runtime"] != runtime:
+            continue
+        if file not in manifest["files"]:
+            raise ValueError(f"{artifact.folder / 'manifest.json'} gives no checksum of {file}; export the model again")
+        for method, description in program["methods"].items():
+            engines[method] = open_engine(
+                runtime,
+                artifact.folder / file,
+                method=method,
+                output_names=[output["name"] for output in description["outputs"]],
+                num_threads=num_threads,
+            )
+    if LOOK not in engines:
+        found = ", ".join(sorted({program["runtime"] for program in programs.values()})) or "no runtime at all"
+        raise ValueError(f"{artifact.folder} has no program for {runtime}, only for {found}: choose that, or export it")
+    return engines
