@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from openautoglm.models import TimmClassifier, create_model
+from openautoglm.models import Exportable, TimmClassifier, create_model
 from openautoglm.types import Artifact
 from openautoglm.zoo import store
 
@@ -92,7 +92,8 @@ def load_model(artifact: Artifact) -> nn.Module:
     if artifact.is_quantized:
         from openautoglm.compress.pt2e import convert
 
-        return convert(load_qat(artifact))
+        graph = convert(load_qat(artifact))
+        return model.on_graph(graph) if isinstance(model, Exportable) else graph
     try:
         model.load_state_dict(load_file(artifact.weights))
     except RuntimeError as error:
@@ -107,7 +108,9 @@ def load_qat(artifact: Artifact) -> QATModel:
 
     spec = json.loads((artifact.folder / "quantization.json").read_text(encoding="utf-8"))
     quantizer = get_backend("executorch").quantizer()
-    return load_quantized(build_model(artifact.config), load_file(artifact.weights), spec, quantizer)
+    model = build_model(artifact.config)
+    source = model.traced() if isinstance(model, Exportable) else model
+    return load_quantized(source, load_file(artifact.weights), spec, quantizer)
 
 
 class AutoModel:

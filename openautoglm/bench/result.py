@@ -88,6 +88,9 @@ class ModelResult:
         architecture: name of the architecture.
         top1: share of the test pictures named right.
         top1_dev: the same on dev.
+        hand_ap50: average precision of hands in whole frames, see ``openautoglm.bench.detection``.
+        map50: the same for each gesture, averaged.
+        top1_gold_box: share of the known hands that are named right by a look at their true box.
         top1_minus_eager: ``top1`` minus that of the eager model it was exported from.
         agreement: share of the test pictures named as eager names them.
         max_abs_diff: largest difference of a logit to eager.
@@ -102,6 +105,9 @@ class ModelResult:
     architecture: str | None = None
     top1: float | None = None
     top1_dev: float | None = None
+    hand_ap50: float | None = None
+    map50: float | None = None
+    top1_gold_box: float | None = None
     num_params: int | None = None
     macs: int | None = None
     top1_minus_eager: float | None = None

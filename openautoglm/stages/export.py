@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 from rich.progress import track
 
 from openautoglm.api import load_model, load_qat
-from openautoglm.compress.pt2e import convert
+from openautoglm.compress.pt2e import convert_programs
 from openautoglm.export.backend import ExportedInput, get_backend
-from openautoglm.models import Exportable, create_model
+from openautoglm.models import Exportable
 from openautoglm.stages.run import Outcome, Run
+from openautoglm.zoo import store
 
-METHOD = "look"
-"""Name of the method that names a crop."""
+FILES = "files.json"
+"""In ``export/``: program to method to file."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Export:
-    """Writes ``export/int8.*`` from the quantised checkpoint and ``export/float.*`` from the distilled one.
+    """Writes ``export/int8.*`` from the quantised checkpoint and ``export/float.*`` from the float student.
 
     Attributes:
         backends: names of the targets.
@@ -29,13 +29,13 @@ class Export:
     backends: Sequence[str] = ("executorch", "litert", "onnx")
 
     def __call__(self, run: Run) -> Outcome:
-        """Leave the files in ``export/``."""
+        """Leave the files in ``export/``; ``files.json`` says which file holds which method."""
         folder = run.stage_folder("export")
         folder.mkdir(parents=True, exist_ok=True)
-        quantized = run.find_stage("quantize")
-        traced = traced_program(quantized.config)
-        original = replace(traced, module=load_model(run.find_stage("distill")))
-        qat = load_qat(quantized)
+        quantized, original = run.find_stage("quantize"), load_model(run.find_stage(run.student_stage))
+        assert isinstance(original, Exportable)
+        programs, qat = original.programs(), load_qat(quantized)
+        files: dict[str, dict[str, str]] = {}
         sizes = []
         for name in track(
             self.backends,
@@ -45,18 +45,18 @@ class Export:
             disable=not run.console.is_terminal,
         ):
             backend = get_backend(name)
-            integers = replace(traced, module=convert(qat, fold_quantize=backend.fold_quantize))
-            paths = [folder / f"{kind}.{backend.suffix}" for kind in ("int8", "float")]
-            backend.export({METHOD: integers}, paths[0], quantized=True)
-            backend.export({METHOD: original}, paths[1], quantized=False)
-            small, large = (path.stat().st_size / 1e3 for path in paths)
+            integers = convert_programs(qat, programs, fold_quantize=backend.fold_quantize)
+            for kind, modules in (("int8", integers), ("float", {key: p.module for key, p in programs.items()})):
+                inputs = {
+                    method: ExportedInput(modules[method], program.example, program.outputs)
+                    for method, program in programs.items()
+                }
+                written = backend.export(inputs, folder / f"{kind}.{backend.suffix}", quantized=kind == "int8")
+                files[f"{kind}.{backend.suffix}"] = {method: path.name for method, path in written.items()}
+            small, large = (
+                sum((folder / file).stat().st_size for file in set(files[f"{kind}.{backend.suffix}"].values())) / 1e3
+                for kind in ("int8", "float")
+            )
             sizes.append(f".{backend.suffix} {small:.0f} of {large:.0f} KB")
+        store.write_json(folder / FILES, files)
         return Outcome(note=", ".join(sizes))
-
-
-def traced_program(config: dict[str, Any]) -> ExportedInput:
-    """A fresh model of a config.json and the input its program is traced by."""
-    model = create_model(config["architecture"], **config["arguments"])
-    assert isinstance(model, Exportable)
-    program = model.programs()[METHOD]
-    return ExportedInput(module=program.module, example=program.example)

@@ -1,4 +1,4 @@
-"""Quantize: quantization-aware training of the distilled student, still beside its teacher."""
+"""Quantize: quantization-aware training of the student, still beside its teacher."""
 
 from __future__ import annotations
 
@@ -7,15 +7,20 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
+from lightning import LightningDataModule
+from torch import nn
 
 from openautoglm.api import load_model, save_tensors
-from openautoglm.compress.pt2e import convert, prepare_qat
+from openautoglm.bench.result import ModelResult
+from openautoglm.compress.pt2e import QATModel, convert, convert_programs, prepare_qat
 from openautoglm.compress.state import quantized_state
 from openautoglm.export.backend import get_backend
 from openautoglm.losses import DistillationLoss
+from openautoglm.models import Exportable
+from openautoglm.stages.frames import frames_note, judge_frames
 from openautoglm.stages.run import Outcome, Run
-from openautoglm.stages.training import accuracy_note, judge
-from openautoglm.train import LitDistill, OneCycle, fit
+from openautoglm.stages.training import accuracy_note, find_teacher, judge
+from openautoglm.train import LitDistill, LitSpot, LitTask, OneCycle, fit
 from openautoglm.train.callbacks import FreezeQAT
 
 
@@ -48,25 +53,21 @@ class Quantize:
     def __call__(self, run: Run) -> Outcome:
         """Leave the integers in ``quantize/``."""
         folder = run.stage_folder("quantize")
-        source = run.find_stage("distill")
+        source = run.find_stage(run.student_stage)
         model = load_model(source)
+        assert isinstance(model, Exportable)
         torch.manual_seed(run.seed)
-        size = run.source.image_size
-        quantizer = get_backend("executorch").quantizer()
-        qat = prepare_qat(model, torch.zeros(2, 3, size, size), quantizer, batch_norm=self.batch_norm)
-        lit = LitDistill(
-            model=qat,
-            teacher=load_model(run.find_stage("teach")).to(memory_format=torch.channels_last),
-            num_classes=len(run.source.class_names()),
-            losses=self.losses,
-            label_weight=self.label_weight,
-            teacher_bf16=self.teacher_bf16,
-            optim=OneCycle(learning_rate=self.learning_rate, weight_decay=0.0, warmup=0.1),
-            seed=run.seed,
+        qat = prepare_qat(
+            model.traced(),
+            torch.zeros(2, 3, run.image_size, run.image_size),
+            get_backend("executorch").quantizer(),
+            dynamic_size=run.frames is not None,
+            batch_norm=self.batch_norm,
         )
+        lit, data = self._on_crops(run, qat) if run.frames is None else self._on_frames(run, model.on_graph(qat))
         fit(
             lit,
-            run.data(batch_size=self.batch_size, unlabelled_fraction=self.unlabelled_fraction),
+            data,
             folder=folder,
             title="quantize",
             epochs=self.epochs,
@@ -76,6 +77,44 @@ class Quantize:
         )
         tensors, spec = quantized_state(qat)
         save_tensors(tensors, folder, config=source.config, quantization=spec, facts={"stage": "quantize"})
-        row = judge(run, convert(qat), name="student QAT", architecture=run.model)
-        row = replace(row, kind="int8", num_params=sum(parameter.numel() for parameter in model.parameters()))
-        return Outcome(note=accuracy_note(row), models=(row,))
+        row = self._judge(run, model, qat)
+        return Outcome(note=accuracy_note(row) if run.frames is None else frames_note(row), models=(row,))
+
+    def _judge(self, run: Run, model: nn.Module, qat: QATModel) -> ModelResult:
+        num_params = sum(parameter.numel() for parameter in model.parameters())
+        if run.frames is None:
+            row = judge(run, convert(qat), name="student QAT", architecture=run.model)
+        else:
+            assert isinstance(model, Exportable)
+            shapes = model.programs()
+            modules = convert_programs(qat, shapes)
+            programs = {method: replace(program, module=modules[method]) for method, program in shapes.items()}
+            row = judge_frames(run, programs, name="student QAT", architecture=run.model, num_params=num_params)
+        return replace(row, kind="int8", num_params=num_params)
+
+    def _on_crops(self, run: Run, qat: nn.Module) -> tuple[LitTask, LightningDataModule]:
+        lit = LitDistill(
+            model=qat,
+            teacher=load_model(run.find_stage("teach")).to(memory_format=torch.channels_last),
+            num_classes=len(run.source.class_names()),
+            losses=self.losses,
+            label_weight=self.label_weight,
+            teacher_bf16=self.teacher_bf16,
+            optim=self._optim(),
+            seed=run.seed,
+        )
+        return lit, run.data(batch_size=self.batch_size, unlabelled_fraction=self.unlabelled_fraction)
+
+    def _on_frames(self, run: Run, looks: nn.Module) -> tuple[LitTask, LightningDataModule]:
+        lit = LitSpot(
+            model=looks,
+            teacher=find_teacher(run),
+            num_classes=len(run.source.class_names()),
+            losses=self.losses,
+            optim=self._optim(),
+            seed=run.seed,
+        )
+        return lit, run.scenes(batch_size=self.batch_size)
+
+    def _optim(self) -> OneCycle:
+        return OneCycle(learning_rate=self.learning_rate, weight_decay=0.0, warmup=0.1)

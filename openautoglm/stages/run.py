@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,14 +27,17 @@ from openautoglm.bench.result import (
     write_results,
 )
 from openautoglm.data.base import ImageSet, Source, Split
+from openautoglm.data.frames import FrameSet, FrameSource
 from openautoglm.data.module import GestureData
 from openautoglm.data.sampler import BalancedSampler
+from openautoglm.data.spot import FrameMix, SpotData
 from openautoglm.data.transforms import Augment
 from openautoglm.train import FitSettings, clean
 from openautoglm.types import Artifact
 from openautoglm.zoo import store
 
 DONE = "done.json"
+_SPLITS: tuple[Split, ...] = ("train", "dev", "test")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +49,8 @@ class Run:
         recipe: name of the recipe.
         command: as typed, for the report.
         seed: of everything random.
-        source: where pictures come from.
+        source: where pictures come from; of a run on whole frames, where these come from.
+        frames: what a run on whole frames trains on; None for a run on crops.
         model: name of the student's architecture.
         model_arguments: its arguments besides classes and input size.
         init: released name or folder whose weights the student starts from.
@@ -59,10 +63,11 @@ class Run:
     recipe: str
     command: str
     seed: int
-    source: Source
+    source: Source | FrameSource
     model: str
     model_arguments: Mapping[str, Any] = field(default_factory=dict)
     init: str | None = None
+    frames: FrameMix | None = None
     augment: Augment = field(default_factory=Augment)
     sampler: BalancedSampler = field(default_factory=BalancedSampler)
     settings: FitSettings = field(default_factory=FitSettings)
@@ -86,9 +91,34 @@ class Run:
         """Folder of a stage."""
         return self.folder / stage
 
+    @property
+    def crops(self) -> Source:
+        """Where the pictures of a run on crops come from."""
+        if not isinstance(self.source, Source):
+            raise ValueError(
+                f"{self.source.name} holds whole frames, and this stage trains on crops of hands: choose "
+                "recipe=spot_int8 for frames, or data with a picture a hand"
+            )
+        return self.source
+
+    @property
+    def student_stage(self) -> str:
+        """The stage that leaves the float student."""
+        return "distill" if self.frames is None else "spot"
+
+    @property
+    def image_size(self) -> int:
+        """Side of the pictures that are named, in pixels."""
+        return int(self.model_arguments.get("image_size", 96)) if self.frames else self.crops.image_size
+
     def load(self, split: Split) -> ImageSet:
         """A split, cut to a few pictures in a quick run."""
-        return self.cut(self.source.load(split))
+        return self.cut(self.crops.load(split))
+
+    def load_frames(self, split: Split) -> FrameSet:
+        """A split of whole frames."""
+        assert self.frames is not None, "a run on crops has no frames"
+        return self.frames.source.load_frames(split)
 
     def cut(self, found: ImageSet) -> ImageSet:
         """The set itself, or some pictures spread over it in a quick run."""
@@ -99,11 +129,21 @@ class Run:
     def data(self, *, batch_size: int, unlabelled_fraction: float = 0.0) -> GestureData:
         """Loaders for a training."""
         return GestureData(
-            source=self.source,
+            source=self.crops,
             batch_size=batch_size,
             augment=self.augment,
             sampler=replace(self.sampler, unlabelled_fraction=unlabelled_fraction),
             seed=self.seed,
+        )
+
+    def scenes(self, *, batch_size: int) -> SpotData:
+        """Loaders for a training on whole frames."""
+        assert self.frames is not None, "a run on crops has no frames"
+        glance_size = self.model_arguments.get("glance_size")
+        if glance_size is None:
+            raise ValueError("a net for whole frames needs model.arguments.glance_size, such as 192")
+        return self.frames.data(
+            image_size=int(glance_size), crop_size=self.image_size, batch_size=batch_size, seed=self.seed
         )
 
     def find_stage(self, stage: str) -> Artifact:
@@ -212,7 +252,8 @@ def _open_results(run: Run) -> float:
     accelerator = str(run.settings.trainer.get("accelerator", "auto"))
     if accelerator == "auto":
         accelerator = "gpu" if torch.cuda.is_available() else "cpu"
-    splits = {split: run.load(split) for split in ("train", "dev", "test")}
+    load: Callable[[Split], ImageSet | FrameSet] = run.load if run.frames is None else run.load_frames
+    splits = {split: load(split) for split in _SPLITS}
     problems = tuple(dict.fromkeys(problem for found in splits.values() for problem in found.problems))
     data = DataResult(
         name=run.source.name,
@@ -221,7 +262,7 @@ def _open_results(run: Run) -> float:
         num_train=len(splits["train"]),
         num_dev=len(splits["dev"]),
         num_test=len(splits["test"]),
-        image_size=run.source.image_size,
+        image_size=run.image_size,
         problems=problems,
     )
     results = Results(

@@ -83,7 +83,7 @@ class Teach:
 
     def _build(self, run: Run) -> tuple[dict[str, Any], nn.Module]:
         """The teacher's config.json and the net itself."""
-        classes, size = run.source.class_names(), run.source.image_size
+        classes, size = run.source.class_names(), run.image_size
         if self.architecture in list_architectures():
             if self.pretrained:
                 raise ValueError(
@@ -102,9 +102,9 @@ class Teach:
             "settings": asdict(self),
             "augment": asdict(run.augment),
             "sampler": asdict(run.sampler),
-            "image_size": run.source.image_size,
-            "train": run.source.load("train").fingerprint,
-            "dev": run.source.load("dev").fingerprint,
+            "image_size": run.image_size,
+            "train": run.crops.load("train").fingerprint,
+            "dev": run.crops.load("dev").fingerprint,
             "seed": run.seed,
             "trainer": {name: str(value) for name, value in sorted(run.settings.trainer.items())},
         }

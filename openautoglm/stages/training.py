@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import nn
 
 from openautoglm.api import build_model, load_model, model_config
@@ -25,13 +26,11 @@ def net_config(
 
 def student_config(run: Run) -> dict[str, Any]:
     """config.json of the student."""
-    return net_config(run.model, run.model_arguments, run.source.class_names(), run.source.image_size)
+    return net_config(run.model, run.model_arguments, run.source.class_names(), run.image_size)
 
 
 def fresh_student(run: Run) -> nn.Module:
     """The student with the weights of ``run.init``, or with random ones that follow from the seed."""
-    import torch
-
     torch.manual_seed(run.seed)
     model = build_model(student_config(run))
     if run.init is None:
@@ -49,11 +48,24 @@ def fresh_student(run: Run) -> nn.Module:
     found = load_model(artifact).state_dict()
     if tuple(artifact.config["classes"]) != run.source.class_names():
         # other gestures: everything but the classifier
-        found = {name: value for name, value in found.items() if not name.startswith("classifier.")}
-        model.load_state_dict(found, strict=False)
-    else:
-        model.load_state_dict(found)
+        found = {name: value for name, value in found.items() if "classifier." not in name}
+    wanted = model.state_dict()
+    strange = [name for name, value in found.items() if name not in wanted or wanted[name].shape != value.shape]
+    strange += [name for name in wanted if name not in found and not name.startswith(("glance_head.", "classifier."))]
+    if strange:
+        raise ValueError(
+            f"init={run.init} is another {run.model} than is asked for, first in {strange[0]}: give the model the same "
+            "arguments"
+        )
+    model.load_state_dict(found, strict=False)
     return model
+
+
+def find_teacher(run: Run) -> nn.Module | None:
+    """The run's teacher, if a stage has left one."""
+    if not run.stage_folder("teach").exists():
+        return None
+    return load_model(run.find_stage("teach")).to(memory_format=torch.channels_last)
 
 
 def judge(run: Run, model: nn.Module, *, name: str, architecture: str) -> ModelResult:

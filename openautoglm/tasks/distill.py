@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from openautoglm.losses import DistillationLoss
-from openautoglm.tasks.classify import Classify
-from openautoglm.tensors import Batch, StepOutput
+from openautoglm.tensors import StepOutput
+
+
+class Task(Protocol):
+    """What a batch costs; the batch is of the kind that the task was written for."""
+
+    def train_step(self, model: nn.Module, batch: Any) -> StepOutput:
+        """Loss to descend."""
+        ...
+
+    def eval_step(self, model: nn.Module, batch: Any) -> StepOutput:
+        """Loss to report."""
+        ...
 
 
 class Distill:
@@ -28,7 +41,7 @@ class Distill:
     def __init__(
         self,
         *,
-        task: Classify,
+        task: Task,
         teacher: nn.Module,
         losses: Mapping[str, DistillationLoss],
         label_weight: float = 1.0,
@@ -40,21 +53,21 @@ class Distill:
         self.teacher_bf16 = teacher_bf16
         self.teacher = teacher.eval().requires_grad_(False)
 
-    def train_step(self, model: nn.Module, batch: Batch) -> StepOutput:
+    def train_step(self, model: nn.Module, batch: Any) -> StepOutput:
         """Weighted sum; ``parts`` holds each loss before its weight."""
         hard = self.task.train_step(model, batch)
-        kind = batch.image.device.type
+        kind = hard.image.device.type
         with torch.no_grad(), torch.autocast(kind, dtype=torch.bfloat16, enabled=self.teacher_bf16):
-            self.teacher.to(batch.image.device).eval()
-            taught = self.teacher(batch.image).float()
-        parts: dict[str, Tensor] = {"label": hard.loss.detach()}
+            self.teacher.to(hard.image.device).eval()
+            taught = self.teacher(hard.image).float()
+        parts: dict[str, Tensor] = {"label": hard.loss.detach(), **hard.parts}
         loss = self.label_weight * hard.loss
         for name, compare in self.losses.items():
-            value = compare(hard.preds, taught, batch.label)
+            value = compare(hard.preds, taught, hard.target)
             parts[name] = value.detach()
             loss = loss + compare.weight * value
-        return StepOutput(loss=loss, preds=hard.preds, target=hard.target, parts=parts)
+        return replace(hard, loss=loss, parts=parts)
 
-    def eval_step(self, model: nn.Module, batch: Batch) -> StepOutput:
+    def eval_step(self, model: nn.Module, batch: Any) -> StepOutput:
         """The task alone: a student is judged without its teacher."""
         return self.task.eval_step(model, batch)

@@ -13,6 +13,7 @@ from lightning.pytorch.callbacks import Checkpoint
 from rich.console import Console
 from rich.progress import TextColumn
 from safetensors.torch import load_file, save_file
+from torch import nn
 
 from openautoglm.progress import progress_bar
 
@@ -114,9 +115,30 @@ class FreezeQAT(Callback):
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Freeze once the step has come; a resumed training arrives here as well."""
-        model = _model(pl_module)
+        model: Any = next(part for part in _model(pl_module).modules() if hasattr(part, "is_frozen"))
         if not model.is_frozen and trainer.global_step >= self.after * float(trainer.estimated_stepping_batches):
             model.freeze()
+
+
+class FreezeBatchNorm(Callback):
+    """Stops BatchNorm's statistics, so that two looks that share a net also share what it was normalised by.
+
+    Args:
+        after: share of all steps before that.
+    """
+
+    def __init__(self, *, after: float) -> None:
+        if not 0 <= after <= 1:
+            raise ValueError(f"freeze_after must lie between 0 and 1, got {after}")
+        self.after = after
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        """Each step anew: Lightning puts the whole model into training mode after every validation."""
+        if trainer.global_step < self.after * float(trainer.estimated_stepping_batches):
+            return
+        for module in _model(pl_module).modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eval()
 
 
 class StageProgress(Callback):

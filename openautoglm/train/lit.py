@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from lightning import LightningModule
@@ -11,21 +11,9 @@ from torch import Tensor, nn
 from torchmetrics.classification import MulticlassAccuracy
 
 from openautoglm.losses import KD, DistillationLoss
-from openautoglm.tasks import Classify, Distill
-from openautoglm.tensors import Batch, StepOutput
+from openautoglm.tasks import Classify, Distill, Spot, Task
+from openautoglm.tensors import Batch, SpotBatch
 from openautoglm.train.optim import OneCycle
-
-
-class Task(Protocol):
-    """What a batch costs."""
-
-    def train_step(self, model: nn.Module, batch: Batch) -> StepOutput:
-        """Loss to descend."""
-        ...
-
-    def eval_step(self, model: nn.Module, batch: Batch) -> StepOutput:
-        """Loss to report."""
-        ...
 
 
 class LitTask(LightningModule):
@@ -54,24 +42,24 @@ class LitTask(LightningModule):
         logits: Tensor = self.model(image)
         return logits
 
-    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+    def on_train_batch_start(self, batch: Batch | SpotBatch, batch_idx: int) -> None:
         """Seed the step."""
         torch.manual_seed((self.seed << 32) + self.global_step)
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+    def training_step(self, batch: Batch | SpotBatch, batch_idx: int) -> Tensor:
         """Loss of a batch, its parts in the log."""
         output = self.task.train_step(self.model, batch)
         parts = {f"train_{name}": value for name, value in output.parts.items()}
-        self.log_dict({"train_loss": output.loss, **parts}, on_step=False, on_epoch=True, batch_size=len(batch.label))
+        self.log_dict({"train_loss": output.loss, **parts}, on_step=False, on_epoch=True, batch_size=len(batch.index))
         return output.loss
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+    def validation_step(self, batch: Batch | SpotBatch, batch_idx: int) -> None:
         """Accuracy and loss on the dev split."""
         output = self.task.eval_step(self.model, batch)
         self.dev_top1(output.preds, output.target)
         self.log_dict(
             {"dev_loss": output.loss, "dev_top1": self.dev_top1},
-            on_step=False, on_epoch=True, batch_size=len(batch.label),
+            on_step=False, on_epoch=True, batch_size=len(batch.index),
         )  # fmt: skip
 
     def configure_optimizers(self) -> Any:
@@ -141,3 +129,33 @@ class LitDistill(LitTask):
             teacher_bf16=teacher_bf16,
         )
         super().__init__(model=model, task=task, num_classes=num_classes, optim=optim, seed=seed)
+
+
+class LitSpot(LitTask):
+    """Train a net to find hands in whole frames and to name their crops.
+
+    Args:
+        model: crops ``(n, 3, s, s)`` to logits ``(n, k)``; its ``glance`` takes frames to ``GlanceMaps``.
+        num_classes: k.
+        teacher: names the same crops; None trains on labels alone.
+        losses: name to distillation loss, with a teacher; KD at temperature 4 by default.
+        task: weights of the losses.
+        optim: optimizer and schedule.
+        seed: of the randomness inside a step.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: nn.Module,
+        num_classes: int,
+        teacher: nn.Module | None = None,
+        losses: Mapping[str, DistillationLoss] | None = None,
+        task: Spot | None = None,
+        optim: OneCycle | None = None,
+        seed: int = 0,
+    ) -> None:
+        spot: Task = task or Spot()
+        if teacher is not None:
+            spot = Distill(task=spot, teacher=teacher, losses=losses if losses is not None else {"kd": KD()})
+        super().__init__(model=model, task=spot, num_classes=num_classes, optim=optim, seed=seed)

@@ -19,7 +19,7 @@ def test_header_says_what_it_is(recipe):
     assert 20 < len(recipe.summary) <= 64  # one line of --help
     for word in ("Paper:", "arXiv", "Command:", f"recipe={recipe.name}", "Hardware:", "Expected:"):
         assert word in text
-    assert f"recipes/results/{recipe.name}.json" in text
+    assert f"recipes/results/{recipe.name}.json" in text or "not measured yet" in text
 
 
 def test_overrides_are_few(recipe):

@@ -1,0 +1,185 @@
+"""How the programs of a run are examined: over crops, picture by picture, or over whole frames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, partial
+from itertools import cycle
+from typing import Any, Protocol
+
+import numpy as np
+
+from openautoglm.api import load_model, load_qat
+from openautoglm.bench.paired import paired_difference_interval
+from openautoglm.bench.result import Int8Cost
+from openautoglm.compress.pt2e import convert_programs
+from openautoglm.export.parity import compare_logits
+from openautoglm.models import Program
+from openautoglm.runtime.recognizer import LOOK
+from openautoglm.stages import evidence
+from openautoglm.stages.evaluate import Logits, predict, predict_each, top1
+from openautoglm.stages.exported import Exported, shown
+from openautoglm.stages.frames import EagerEngine, FrameFigures, examine, make_recognizer
+from openautoglm.stages.run import Run
+
+_NUM_TIMED_FRAMES = 32
+
+
+class Exam(Protocol):
+    """Figures of exported programs on the test split, and against eager PyTorch."""
+
+    def figures(self, program: Exported) -> dict[str, Any]:
+        """Fields of the program's row that say how well it does."""
+        ...
+
+    def call(self, program: Exported) -> Callable[[], object]:
+        """One run of the program, to be timed."""
+        ...
+
+    def facts(self, program: Exported) -> dict[str, Any]:
+        """What the report shows of the main program, as fields of results.json."""
+        ...
+
+
+class CropExam:
+    """Every test crop through the second look.
+
+    Args:
+        run: whose.
+        groups: name to classes whose accuracy is also told apart.
+        cost: whether to measure what INT8 costs in accuracy.
+        twins: name to the float program of the same format.
+    """
+
+    def __init__(
+        self, run: Run, *, groups: Mapping[str, Sequence[str]], cost: bool, twins: Mapping[str, Exported]
+    ) -> None:
+        self._run, self._groups, self._with_cost, self._twins = run, groups, cost, twins
+        self._test = run.load("test")
+        self._logits: dict[str, Logits] = {}
+
+    @cached_property
+    def _eager(self) -> Logits:
+        return predict(load_model(self._run.find_stage("quantize")), self._test)
+
+    def figures(self, program: Exported) -> dict[str, Any]:
+        """Accuracy and, of an INT8 file, how far it is from eager."""
+        logits = self._answers(program)
+        accuracy = top1(logits, self._test)
+        if program.kind == "float":
+            return {"top1": accuracy}
+        against = compare_logits(logits, self._eager)
+        return {
+            "top1": accuracy,
+            "top1_minus_eager": accuracy - top1(self._eager, self._test),
+            "agreement": against.agreement,
+            "max_abs_diff": against.max_abs_diff,
+        }
+
+    def call(self, program: Exported) -> Callable[[], object]:
+        """One picture."""
+        engine = program.engines[LOOK]
+        return partial(engine.run, np.zeros(engine.input_shape, np.float32))
+
+    def facts(self, program: Exported) -> dict[str, Any]:
+        """Confusion, mistakes, groups, a contact sheet and the cost of INT8."""
+        logits = self._answers(program)
+        facts: dict[str, Any] = evidence.confusion(program.shown, logits, self._test)
+        facts["groups"] = evidence.group_accuracy(self._groups, logits, self._test)
+        facts["mistakes"] = evidence.mistakes(self._run.folder, logits, self._test)
+        facts["contact_sheet"] = evidence.sheet(self._run.folder, self._run.load("train"))
+        if self._with_cost:
+            facts["int8_cost"] = self._cost(program)
+        return facts
+
+    def _answers(self, program: Exported) -> Logits:
+        if program.name not in self._logits:
+            title = f"verify {program.name}"
+            run = program.engines[LOOK].run
+            self._logits[program.name] = predict_each(run, self._test, title=title, console=self._run.console)
+        return self._logits[program.name]
+
+    def _cost(self, program: Exported) -> Int8Cost:
+        """Accuracy of the float export minus that of the INT8 file, picture by picture."""
+        run = self._run
+        splits = {"test": self._test, "dev": run.load("dev")}
+        load_holdout = getattr(run.source, "load_holdout", None)
+        if load_holdout is not None and len(held := load_holdout()):
+            splits["holdout"] = run.cut(held)
+        right: dict[str, dict[str, Any]] = {}
+        for split, images in splits.items():
+            for kind, one in (("float", self._twins[program.twin]), ("int8", program)):
+                title = f"verify {kind} on {split}"
+                logits = predict_each(one.engines[LOOK].run, images, title=title, console=run.console)
+                right.setdefault(kind, {})[split] = logits.argmax(axis=1) == images.labels
+        whole = [np.concatenate([right[kind][split] for split in splits]) for kind in ("float", "int8")]
+        paired = paired_difference_interval(*whole)
+        return Int8Cost(
+            runtime=program.backend.name,
+            num_samples=paired.num_samples,
+            difference=paired.difference,
+            ci95=(paired.ci95.low, paired.ci95.high),
+            test_net_loss=int(right["float"]["test"].sum() - right["int8"]["test"].sum()),
+            extra={"splits": {split: len(images) for split, images in splits.items()}},
+        )
+
+
+class FrameExam:
+    """Every test frame through glance and look.
+
+    Args:
+        run: whose.
+        programs: of the model.
+    """
+
+    def __init__(self, run: Run, programs: Mapping[str, Program]) -> None:
+        self._run, self._programs = run, programs
+        self._test = run.load_frames("test")
+        self._classes = run.source.class_names()
+        self._figures: dict[str, FrameFigures] = {}
+
+    @cached_property
+    def _eager(self) -> FrameFigures:
+        modules = convert_programs(load_qat(self._run.find_stage("quantize")), self._programs)
+        engines = {
+            method: EagerEngine(Program(modules[method], program.example, program.outputs))
+            for method, program in self._programs.items()
+        }
+        recognizer = make_recognizer(engines, self._classes)
+        return examine(recognizer, self._test, title="verify eager", console=self._run.console)
+
+    def figures(self, program: Exported) -> dict[str, Any]:
+        """Accuracy and average precision and, of an INT8 file, how far it is from eager."""
+        found = self._answers(program)
+        scores = found.scores
+        plain = {
+            "top1": scores.top1,
+            "hand_ap50": scores.hand_ap50,
+            "map50": scores.map50,
+            "top1_gold_box": found.top1_gold_box,
+        }
+        if program.kind == "float":
+            return plain
+        same = np.mean([one == other for one, other in zip(found.names, self._eager.names, strict=True)])
+        apart = None
+        if scores.top1 is not None and self._eager.scores.top1 is not None:
+            apart = scores.top1 - self._eager.scores.top1
+        return {**plain, "top1_minus_eager": apart, "agreement": float(same)}
+
+    def call(self, program: Exported) -> Callable[[], object]:
+        """One frame after the other, its resizing included."""
+        recognizer = make_recognizer(program.engines, self._classes)
+        step = max(1, len(self._test) // _NUM_TIMED_FRAMES)
+        frames = cycle([np.array(self._test.frame(row).image) for row in range(0, len(self._test), step)])
+        return lambda: recognizer.recognize(next(frames))
+
+    def facts(self, program: Exported) -> dict[str, Any]:  # noqa: ARG002
+        """Nothing beyond the rows yet."""
+        return {}
+
+    def _answers(self, program: Exported) -> FrameFigures:
+        if program.name not in self._figures:
+            recognizer = make_recognizer(program.engines, self._classes)
+            title = f"verify {shown(program.name)}"
+            self._figures[program.name] = examine(recognizer, self._test, title=title, console=self._run.console)
+        return self._figures[program.name]

@@ -1,0 +1,115 @@
+"""The files of ``export/``, opened: a program is one file or, where the format wants it, one file a method."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from openautoglm.bench.result import Kind
+from openautoglm.export.backend import Backend, get_backend
+from openautoglm.export.census import Census, merge
+from openautoglm.models.registry import Program
+from openautoglm.runtime.engines import SUFFIXES, Engine, open_engine
+from openautoglm.stages.export import FILES
+from openautoglm.stages.run import Run
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exported:
+    """One program in one format.
+
+    Attributes:
+        name: such as ``"int8.pte"``.
+        kind: what its heavy operations are meant to compute in.
+        backend: its target.
+        paths: method to file.
+        engines: method to the loaded program.
+        outputs: method to the names of what it returns.
+    """
+
+    name: str
+    kind: Kind
+    backend: Backend
+    paths: Mapping[str, Path]
+    engines: Mapping[str, Engine]
+    outputs: Mapping[str, tuple[str, ...]]
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Each file once."""
+        return tuple(dict.fromkeys(self.paths.values()))
+
+    @property
+    def num_bytes(self) -> int:
+        """Of all its files."""
+        return sum(path.stat().st_size for path in self.files)
+
+    @property
+    def shown(self) -> str:
+        """Name in tables and in the artifact: INT8 is the result."""
+        return shown(self.name)
+
+    @property
+    def twin(self) -> str:
+        """Name of the float program of the same format."""
+        return self.name.replace("int8.", "float.")
+
+    @cached_property
+    def census(self) -> Census:
+        """What runs in it, all files together."""
+        return merge([self.backend.census(path) for path in self.files])
+
+
+def shown(file: str) -> str:
+    """``int8.pte`` as ``model.pte``."""
+    return file.replace("int8.", "model.", 1)
+
+
+def open_exported(run: Run, programs: Mapping[str, Program], *, num_threads: int) -> dict[str, Exported]:
+    """Every program of ``export/``, INT8 before float of each format.
+
+    Args:
+        run: whose.
+        programs: of the model.
+        num_threads: of each runtime.
+
+    Raises:
+        ValueError: there is none.
+    """
+    folder = run.stage_folder("export")
+    listed = json.loads((folder / FILES).read_text(encoding="utf-8")) if (folder / FILES).exists() else {}
+    if not listed:
+        raise ValueError(f"{folder} holds no exported file; run the stage export first")
+    runtimes = {suffix: name for name, suffix in SUFFIXES.items()}
+    outputs = {method: program.outputs for method, program in programs.items()}
+    found = {}
+    for name, methods in listed.items():
+        kind, _, suffix = name.partition(".")
+        paths = {method: folder / file for method, file in methods.items()}
+        engines = {
+            method: open_engine(
+                runtimes[suffix], path, method=method, output_names=outputs[method], num_threads=num_threads
+            )
+            for method, path in paths.items()
+        }
+        found[name] = Exported(
+            name=name,
+            kind="int8" if kind == "int8" else "float",
+            backend=get_backend(runtimes[suffix]),
+            paths=paths,
+            engines=engines,
+            outputs=outputs,
+        )
+    return found
+
+
+def refuse_float(programs: Mapping[str, Exported]) -> None:
+    """Raise if a program that is named INT8 computes a heavy operation in float."""
+    for program in programs.values():
+        if program.kind == "int8" and not program.census.is_int8:
+            heavy = ", ".join(program.census.float_heavy) or "it has no convolution or linear layer at all"
+            place = program.files[0]
+            raise ValueError(f"{place} is not INT8, so it does not become an artifact; in float: {heavy}")

@@ -1,0 +1,152 @@
+"""Figures on whole frames: what a recogniser finds and names in them, in any runtime or in eager PyTorch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import track
+from torch import Tensor
+
+from openautoglm.bench.detection import DetectionScores, score_frames
+from openautoglm.bench.result import ModelResult
+from openautoglm.data.base import Split
+from openautoglm.data.frames import FrameSet
+from openautoglm.models.registry import Program
+from openautoglm.runtime.engines import Engine
+from openautoglm.runtime.recognizer import GLANCE, LOOK, Recognizer, Thresholds
+from openautoglm.stages.run import Run
+from openautoglm.types import Hand
+
+Floats = NDArray[np.float32]
+_DEV: Split = "dev"
+_TEST: Split = "test"
+
+
+class EagerEngine:
+    """A program in PyTorch, behind the same call as the runtimes.
+
+    Args:
+        program: what computes it, the shape of the picture and the names of the outputs.
+    """
+
+    runtime = "eager"
+
+    def __init__(self, program: Program) -> None:
+        self._module = program.module.eval()
+        self.num_threads = torch.get_num_threads()
+        self.input_shape = tuple(program.example[0].shape)
+        self.output_names = program.outputs
+
+    def run(self, image: Floats) -> Floats:
+        """RGB in [0, 1], ``(1, 3, h, w)``, to the only output there is, logits ``(k,)``."""
+        (output,) = self.run_named(image).values()
+        return output.reshape(-1)
+
+    def run_named(self, image: Floats) -> dict[str, Floats]:
+        """RGB in [0, 1], ``(1, 3, h, w)``, to every output by its name."""
+        with torch.inference_mode():
+            returned = self._module(torch.from_numpy(image))
+        tensors = (returned,) if isinstance(returned, Tensor) else tuple(returned)
+        return {name: tensor.numpy() for name, tensor in zip(self.output_names, tensors, strict=True)}
+
+
+def make_recognizer(engines: Mapping[str, Engine], classes: Sequence[str]) -> Recognizer:
+    """A recogniser of loaded methods, with the thresholds that an artifact gets."""
+    return Recognizer(look=engines[LOOK], glance=engines.get(GLANCE), classes=classes, thresholds=Thresholds())
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrameFigures:
+    """What a recogniser did on a split.
+
+    Attributes:
+        hands: of each frame.
+        scores: against what is there.
+        top1_gold_box: share of the hands of known gesture that are named right by a look at their true box.
+        latency_ms: median of a frame, its resizing included.
+    """
+
+    hands: tuple[tuple[Hand, ...], ...]
+    scores: DetectionScores
+    top1_gold_box: float | None
+    latency_ms: float
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The best hand's label in each frame, empty where none was found."""
+        return tuple(hands[0].label if hands else "" for hands in self.hands)
+
+
+def examine(recognizer: Recognizer, frames: FrameSet, *, title: str, console: Console) -> FrameFigures:
+    """Recognise every frame of a split.
+
+    Args:
+        recognizer: of any runtime.
+        frames: the split, labelled by the recogniser's classes.
+        title: of the progress bar.
+        console: where to draw it.
+    """
+    found: list[tuple[Hand, ...]] = []
+    times_ms, right = [], []
+    rows = track(
+        range(len(frames)), description=title, console=console, transient=True, disable=not console.is_terminal
+    )
+    for row in rows:
+        frame = frames.frame(row)
+        start = time.perf_counter()
+        hands = recognizer.recognize(frame.image)
+        times_ms.append(1e3 * (time.perf_counter() - start))
+        found.append(tuple(hands))
+        for box, label in zip(frame.boxes_px, frame.labels, strict=True):
+            if label >= 0:
+                right.append(recognizer.name_box(frame.image, box).label == frames.classes[label])
+    return FrameFigures(
+        hands=tuple(found),
+        scores=score_frames(found, frames),
+        top1_gold_box=float(np.mean(right)) if right else None,
+        latency_ms=float(np.median(times_ms)) if times_ms else float("nan"),
+    )
+
+
+def judge_frames(
+    run: Run, programs: Mapping[str, Program], *, name: str, architecture: str, num_params: int
+) -> ModelResult:
+    """Row of the table for a model in eager PyTorch: dev and test, whole frames.
+
+    Args:
+        run: whose.
+        programs: method to what computes it.
+        name: of the row.
+        architecture: name of the architecture.
+        num_params: of the model.
+    """
+    engines = {method: EagerEngine(program) for method, program in programs.items()}
+    recognizer = make_recognizer(engines, run.source.class_names())
+    dev, test = (
+        examine(recognizer, run.load_frames(split), title=f"{name} on {split}", console=run.console)
+        for split in (_DEV, _TEST)
+    )
+    return ModelResult(
+        name=name,
+        kind="float",
+        runtime="eager",
+        architecture=architecture,
+        top1=test.scores.top1,
+        top1_dev=dev.scores.top1,
+        hand_ap50=test.scores.hand_ap50,
+        map50=test.scores.map50,
+        top1_gold_box=test.top1_gold_box,
+        num_params=num_params,
+    )
+
+
+def frames_note(row: ModelResult) -> str:
+    """The figures of a row in a few words."""
+    shares = {"dev": row.top1_dev, "test": row.top1, "hand AP50": row.hand_ap50}
+    return f"{row.architecture}: " + ", ".join(f"{name} {100 * (share or 0):.2f} %" for name, share in shares.items())

@@ -1,0 +1,64 @@
+"""Spot: the student learns to find hands in whole frames and to name them, in float."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from openautoglm.api import save_model
+from openautoglm.losses import DistillationLoss
+from openautoglm.models import Exportable
+from openautoglm.stages.frames import frames_note, judge_frames
+from openautoglm.stages.run import Outcome, Run
+from openautoglm.stages.training import find_teacher, fresh_student, student_config
+from openautoglm.train import LitSpot, OneCycle, fit
+from openautoglm.train.callbacks import FreezeBatchNorm
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spot:
+    """Trains glance and look of one net together, beside the teacher of ``teach/`` if there is one.
+
+    Attributes:
+        losses: name to distillation loss, for the second look.
+        epochs: passes over the training frames.
+        batch_size: frames a step.
+        learning_rate: at the peak of the cycle.
+        weight_decay: of matrices and kernels.
+        freeze_after: share of the steps after which BatchNorm's statistics stand still: both looks share them.
+    """
+
+    losses: Mapping[str, DistillationLoss]
+    epochs: int
+    batch_size: int = 32
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.05
+    freeze_after: float = 0.4
+
+    def __call__(self, run: Run) -> Outcome:
+        """Leave the student in ``spot/``."""
+        folder = run.stage_folder("spot")
+        model = fresh_student(run)
+        assert isinstance(model, Exportable)
+        lit = LitSpot(
+            model=model,
+            teacher=find_teacher(run),
+            num_classes=len(run.source.class_names()),
+            losses=self.losses,
+            optim=OneCycle(learning_rate=self.learning_rate, weight_decay=self.weight_decay),
+            seed=run.seed,
+        )
+        fit(
+            lit,
+            run.scenes(batch_size=self.batch_size),
+            folder=folder,
+            title="spot",
+            epochs=self.epochs,
+            settings=run.settings,
+            keep_best=False,  # what dev measures at an epoch's end is the second look alone
+            callbacks=[FreezeBatchNorm(after=self.freeze_after)],
+        )
+        save_model(model, folder, config=student_config(run), facts={"stage": "spot"})
+        num_params = sum(parameter.numel() for parameter in model.parameters())
+        row = judge_frames(run, model.programs(), name="student", architecture=run.model, num_params=num_params)
+        return Outcome(note=frames_note(row), models=(row,))

@@ -1,0 +1,71 @@
+"""Spot: find the hands of a whole frame with a glance, name each by a second look at its crop."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+
+from openautoglm.losses.detection import box_loss, cell_class_loss, centre_focal_loss, spot_targets
+from openautoglm.nn.glance import STRIDE, GlanceMaps
+from openautoglm.tasks.classify import labelled_cross_entropy
+from openautoglm.tensors import UNLABELLED, SpotBatch, StepOutput
+
+
+class Spot:
+    """``look + attention + box_weight · box + cell_weight · cell``: cross-entropy, focal loss, GIoU, cross-entropy.
+
+    The model has two methods: ``glance`` takes frames to ``GlanceMaps``, calling it takes crops to logits.
+
+    Args:
+        attention_weight: factor of the loss on hand centres.
+        box_weight: factor of the loss on boxes.
+        cell_weight: factor of the loss on the glance's own naming.
+        label_smoothing: share of the second look's target spread over all classes.
+    """
+
+    def __init__(
+        self,
+        *,
+        attention_weight: float = 1.0,
+        box_weight: float = 1.0,
+        cell_weight: float = 0.5,
+        label_smoothing: float = 0.0,
+    ) -> None:
+        if not 0 <= label_smoothing < 1:
+            raise ValueError(f"label_smoothing must lie in [0, 1), got {label_smoothing}")
+        self.attention_weight, self.box_weight, self.cell_weight = attention_weight, box_weight, cell_weight
+        self.label_smoothing = label_smoothing
+
+    def train_step(self, model: nn.Module, batch: SpotBatch) -> StepOutput:
+        """All four losses; ``preds`` are those of the second look."""
+        return self._step(model, batch, self.label_smoothing)
+
+    def eval_step(self, model: nn.Module, batch: SpotBatch) -> StepOutput:
+        """The same without label smoothing, on the crops whose gesture is known."""
+        output = self._step(model, batch, 0.0)
+        known = output.target != UNLABELLED
+        return StepOutput(
+            loss=output.loss, preds=output.preds[known], target=output.target[known],
+            image=output.image[known], parts=output.parts,
+        )  # fmt: skip
+
+    def _step(self, model: nn.Module, batch: SpotBatch, label_smoothing: float) -> StepOutput:
+        glance: Any = model.glance
+        maps: GlanceMaps = glance(batch.image)
+        _, _, height, width = maps.attention.shape
+        targets = spot_targets(batch.boxes_px, batch.labels, batch.complete, height=height, width=width, stride=STRIDE)
+        logits = model(batch.crops.image)
+        look = labelled_cross_entropy(logits, batch.crops.label, label_smoothing=label_smoothing)
+        attention = centre_focal_loss(maps.attention[:, 0], targets)
+        box = box_loss(maps.box, batch.boxes_px, targets, stride=STRIDE)
+        cell = cell_class_loss(maps.logits, batch.labels, targets)
+        loss = look + self.attention_weight * attention + self.box_weight * box + self.cell_weight * cell
+        parts = {"look": look, "attention": attention, "box": box, "cell": cell}
+        return StepOutput(
+            loss=loss,
+            preds=logits,
+            target=batch.crops.label,
+            image=batch.crops.image,
+            parts={name: value.detach() for name, value in parts.items()},
+        )

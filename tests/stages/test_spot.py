@@ -1,0 +1,119 @@
+"""The way of whole frames in a tiny size: scenes, glance and look, one INT8 program, a recogniser."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from openautoglm import AutoModel, Recognizer
+from openautoglm.bench.result import read_results
+from openautoglm.data.synthetic.scenes import SyntheticScenes
+
+pytest.importorskip("executorch")
+WORDS = (
+    "recipe=spot_int8",
+    "model=openautoglm-test",
+    "model.arguments.glance_size=96",
+    "+model.arguments.image_size=64",
+    "data.longest_px=160",
+    "data.num_train=40",
+    "data.num_dev=13",
+    "data.num_test=13",
+    "data.num_workers=1",
+    "optim.batch_size=10",
+    "stages.spot.epochs=2",
+    "stages.quantize.epochs=1",
+    "stages.verify.rounds=2",
+    "trainer.accelerator=cpu",
+)
+RUNTIMES = ("executorch", "litert", "onnx")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """Current folder and cache of the run."""
+    folder = tmp_path_factory.mktemp("spot run")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OPENAUTOGLM_HOME", str(folder / "cache"))
+        patch.chdir(folder)
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def spot_run(place):
+    from openautoglm.cli.train import main
+
+    assert main(WORDS) == 0
+    (run,) = (place / "runs/spot_int8").iterdir()
+    return run
+
+
+@pytest.fixture
+def frame(place):
+    source = SyntheticScenes(longest_px=160, num_train=40, num_dev=13, num_test=13, num_workers=1)
+    return np.array(source.load_frames("test").frame(0).image)
+
+
+def test_every_row_has_the_figures_of_frames(spot_run):
+    results = read_results(spot_run)
+    assert [stage.name for stage in results.stages] == ["spot", "quantize", "export", "verify", "report"]
+    files = [f"{kind}.{suffix}" for suffix in ("pte", "tflite", "onnx") for kind in ("model", "float")]
+    assert [row.name for row in results.models] == ["student", "student QAT", *files]
+    for row in results.models:
+        assert 0 <= row.top1 <= 1
+        assert 0 <= row.hand_ap50 <= 1
+        assert 0 <= row.top1_gold_box <= 1
+    for name in ("model.pte", "model.tflite", "model.onnx"):
+        row = results.model(name)
+        assert row.census["is_int8"], row.census["float_heavy"]
+        assert row.agreement >= 0.6
+    assert "hand AP50" not in (spot_run / "report.html").read_text() or results.model("model.pte").hand_ap50 is not None
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_the_artifact_recognises_frames_in_each_runtime(spot_run, frame, runtime):
+    recognizer = Recognizer.from_pretrained(spot_run, runtime=runtime)
+    hands = recognizer.recognize(frame)
+    height, width = frame.shape[:2]
+    for hand in hands:
+        x0, y0, x1, y1 = hand.box_px
+        assert 0 <= x0 <= x1 <= width
+        assert 0 <= y0 <= y1 <= height
+        assert 0 <= hand.score <= 1
+        assert hand.label in recognizer.classes
+    named = recognizer.name_box(frame, (10.0, 10.0, 60.0, 70.0))
+    assert named.box_px == (10.0, 10.0, 60.0, 70.0)
+    assert named.label in recognizer.classes
+
+
+def test_one_pte_holds_both_methods(spot_run):
+    manifest = json.loads((spot_run / "artifact/manifest.json").read_text())
+    methods = manifest["programs"]["programs/model.pte"]["methods"]
+    assert [output["name"] for output in methods["glance"]["outputs"]] == ["attention", "box", "logits"]
+    assert [output["name"] for output in methods["look"]["outputs"]] == ["logits"]
+    assert {"programs/model.glance.onnx", "programs/model.look.onnx"} < manifest["programs"].keys()
+
+
+def test_the_artifact_loads_with_both_methods(spot_run):
+    import torch
+
+    model = AutoModel.from_pretrained(spot_run)
+    assert model(torch.rand(1, 3, 64, 64)).shape[0] == 1
+    assert model.glance(torch.rand(1, 3, 96, 96)).attention.shape == (1, 1, 12, 12)
+
+
+def test_a_stage_for_crops_refuses_frames(place, capsys):
+    from openautoglm.cli.train import main
+
+    assert main([*WORDS[:-3], "stage=[alone]", "trainer.accelerator=cpu"]) == 2
+    assert "this stage trains on crops of hands" in capsys.readouterr().err
+
+
+def test_a_net_without_a_glance_is_refused_before_it_trains(place, capsys):
+    from openautoglm.cli.train import main
+
+    words = [word for word in WORDS if not word.startswith("model.arguments")]
+    assert main([*words, "model.arguments.glance_size=null"]) == 2
+    assert "needs model.arguments.glance_size, such as 192" in capsys.readouterr().err

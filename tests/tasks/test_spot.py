@@ -1,0 +1,90 @@
+"""What a batch of whole frames costs."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from openautoglm.losses import KD
+from openautoglm.models import create_model
+from openautoglm.nn.glance import GlanceMaps
+from openautoglm.tasks import Distill, Spot
+from openautoglm.tensors import EMPTY, UNLABELLED, Batch, SpotBatch
+
+BOXES = torch.tensor([[[16.0, 8.0, 40.0, 32.0], [0.0, 0.0, 0.0, 0.0]]])
+
+
+def batch(crop_labels=(2, UNLABELLED)) -> SpotBatch:
+    return SpotBatch(
+        image=torch.rand(1, 3, 64, 64),
+        boxes_px=BOXES,
+        labels=torch.tensor([[2, EMPTY]]),
+        complete=torch.tensor([True]),
+        to_frame=torch.eye(2, 3)[None],
+        index=torch.tensor([0]),
+        crops=Batch(torch.rand(len(crop_labels), 3, 32, 32), torch.tensor(crop_labels), torch.tensor([0, 0])),
+    )
+
+
+class Perfect(nn.Module):
+    """Answers as the batch above would have it."""
+
+    def forward(self, crops):
+        return torch.tensor([[-20.0, -20.0, 20.0, -20.0]]).repeat(len(crops), 1)
+
+    def glance(self, image):
+        attention = torch.full((1, 1, 8, 8), -20.0)
+        box, logits = torch.zeros(1, 4, 8, 8), torch.zeros(1, 4, 8, 8)
+        attention[0, 0, 2, 3], box[0, :, 2, 3], logits[0, 2, 2, 3] = 20.0, 1.5, 20.0
+        return GlanceMaps(attention=attention, box=box, logits=logits)
+
+
+def test_the_right_answer_costs_nothing():
+    output = Spot().train_step(Perfect(), batch())
+    assert output.loss.item() == pytest.approx(0.0, abs=1e-4)
+    assert set(output.parts) == {"look", "attention", "box", "cell"}
+
+
+def test_each_part_is_weighted():
+    class Shifted(Perfect):
+        def glance(self, image):
+            maps = super().glance(image)
+            return maps._replace(box=2 * maps.box, logits=torch.zeros_like(maps.logits))
+
+    output = Spot(box_weight=3.0, cell_weight=0.25).train_step(Shifted(), batch())
+    # sides twice as long: IoU 1 / 4 and the hull is the box itself; four classes alike: log 4
+    assert output.loss.item() == pytest.approx(3 * 0.75 + 0.25 * math.log(4), abs=1e-4)
+
+
+def test_evaluation_leaves_out_what_has_no_label():
+    output = Spot().eval_step(Perfect(), batch())
+    assert output.target.tolist() == [2]
+    assert output.preds.shape == (1, 4)
+
+
+def test_both_looks_learn_every_weight_of_the_net():
+    net = create_model("openautoglm-test", num_classes=4, image_size=32, glance_size=64)
+    Spot().train_step(net, batch()).loss.backward()
+    assert [name for name, value in net.named_parameters() if value.grad is None] == []
+
+
+def test_a_teacher_names_the_same_crops():
+    class Teacher(nn.Module):
+        def forward(self, crops):
+            self.seen = crops
+            return torch.zeros(len(crops), 4)
+
+    teacher, pictures = Teacher(), batch()
+    task = Distill(task=Spot(), teacher=teacher, losses={"kd": KD()})
+    output = task.train_step(Perfect(), pictures)
+    assert torch.equal(teacher.seen, pictures.crops.image)
+    assert output.parts["kd"] > 0
+    assert "attention" in output.parts
+
+
+def test_label_smoothing_has_bounds():
+    with pytest.raises(ValueError, match=r"label_smoothing must lie in \[0, 1\), got 1"):
+        Spot(label_smoothing=1)
