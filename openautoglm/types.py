@@ -15,6 +15,27 @@ class MissingExtraError(ImportError):
         super().__init__(f"{package} is not installed: run  pip install 'openautoglm[{extra}]'")
 
 
+PADDING = 128
+"""Grey around a picture in its square and behind transparent pixels, in training and at inference alike."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Where a picture lies in the square it is fitted into, in pixels of the square."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+    @classmethod
+    def into(cls, width: int, height: int, image_size: int) -> Fit:
+        """Its longer side as long as the square's, centred."""
+        scale = image_size / max(width, height)
+        fitted_width, fitted_height = max(1, round(width * scale)), max(1, round(height * scale))
+        return cls((image_size - fitted_width) // 2, (image_size - fitted_height) // 2, fitted_width, fitted_height)
+
+
 @dataclass(frozen=True)
 class Hand:
     """One recognised hand.

@@ -114,11 +114,6 @@ def threads(num_threads: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def latency_result(latency: Latency) -> LatencyResult:
-    """A measured latency as results hold it."""
-    return LatencyResult(latency.median_ms, latency.q1_ms, latency.q3_ms, latency.rounds, latency.num_threads)
-
-
 def count_macs(run: Callable[[], object]) -> tuple[int, int]:
     """Multiply-adds of a call, and how many of them are batched products of two activations."""
     with FlopCounterMode(display=False) as counter:
@@ -197,7 +192,7 @@ def _cost(name: str, recorded: _Calls, latency: Latency) -> BlockCost:
         int8_kb=_int8_bytes(module) / 1e3,
         macs=macs,
         mixing_macs=mixing_macs,
-        latency_ms=latency_result(latency),
+        latency_ms=latency.to_result(),
     )
 
 

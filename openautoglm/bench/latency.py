@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from openautoglm.bench.result import LatencyResult
+
 
 @dataclass(frozen=True)
 class Latency:
@@ -31,6 +33,10 @@ class Latency:
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for results."""
         return asdict(self)
+
+    def to_result(self) -> LatencyResult:
+        """As results hold it."""
+        return LatencyResult(self.median_ms, self.q1_ms, self.q3_ms, self.rounds, self.num_threads)
 
 
 def measure(

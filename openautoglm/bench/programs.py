@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from openautoglm.bench.cost import latency_result
 from openautoglm.bench.latency import measure
 from openautoglm.bench.result import LatencyResult
 from openautoglm.runtime.engines import SUFFIXES, Engine, open_engine
@@ -70,7 +69,7 @@ def measure_programs(
             runtime=engine.runtime,
             input_shape=engine.input_shape,
             size_kb=(artifact.folder / file).stat().st_size / 1e3,
-            latency_ms=latency_result(times[f"{file} {method}"]),
+            latency_ms=times[f"{file} {method}"].to_result(),
         )
         for (file, method), engine in found.items()
     )

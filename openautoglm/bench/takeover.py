@@ -16,7 +16,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from openautoglm.bench.cost import count_macs, latency_result, threads
+from openautoglm.bench.cost import count_macs, threads
 from openautoglm.bench.latency import measure
 from openautoglm.bench.result import LatencyResult
 from openautoglm.nn import Everywhere, LowRankAttention, Reach, SparseBlocks, Windows
@@ -102,8 +102,8 @@ def measure_takeover(
                 num_seen=reach.num_seen(side, side),
                 projection_macs=count_macs(runners[_key(_PROJECTIONS, side)])[0],
                 mixing_macs=count_macs(runners[_key(name, side)])[1],
-                projection_ms=latency_result(times[_key(_PROJECTIONS, side)]),
-                mixing_ms=latency_result(times[_key(name, side)]),
+                projection_ms=times[_key(_PROJECTIONS, side)].to_result(),
+                mixing_ms=times[_key(name, side)].to_result(),
             )
             for name, reach in REACHES.items()
             for side in sides

@@ -9,7 +9,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from openautoglm.data.base import ImageSet
 from openautoglm.data.frames import Frame
-from openautoglm.data.images import Fit, pad_square
+from openautoglm.data.images import pad_square
+from openautoglm.types import Fit
 
 _INK, _PAPER, _MARK = (30, 30, 30), (255, 255, 255), (0, 200, 0)
 

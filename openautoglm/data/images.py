@@ -5,15 +5,14 @@ from __future__ import annotations
 import io
 import struct
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-PADDING = 128
-"""Grey of padding and of what lies behind transparent pixels."""
+from openautoglm.types import PADDING, Fit
+
 DECODE_VERSION = 1
 """Raised when the pixels that come out change; part of every cache key."""
 SUFFIXES = frozenset(
@@ -47,23 +46,6 @@ def load_bounded(source: bytes | Path, longest_px: int) -> NDArray[np.uint8]:
 def decode(source: bytes | Path) -> NDArray[np.uint8]:
     """Decode a picture to ``(h, w, 3)`` RGB at its own size, upright."""
     return np.asarray(_decode(source, None))
-
-
-@dataclass(frozen=True)
-class Fit:
-    """Where a picture lies in the square it is fitted into, in pixels of the square."""
-
-    left: int
-    top: int
-    width: int
-    height: int
-
-    @classmethod
-    def into(cls, width: int, height: int, image_size: int) -> Fit:
-        """Its longer side as long as the square's, centred."""
-        scale = image_size / max(width, height)
-        fitted_width, fitted_height = max(1, round(width * scale)), max(1, round(height * scale))
-        return cls((image_size - fitted_width) // 2, (image_size - fitted_height) // 2, fitted_width, fitted_height)
 
 
 def pad_square(picture: Image.Image, image_size: int) -> NDArray[np.uint8]:

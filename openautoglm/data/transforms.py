@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from openautoglm.data.draws import Draws, generator, uniform
-from openautoglm.data.images import PADDING
+from openautoglm.types import PADDING
 
 _NUM_DRAWS = 48
 _LUMA = (0.299, 0.587, 0.114)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from openautoglm.data.frames import Frame
-from openautoglm.data.images import PADDING, Fit
+from openautoglm.types import PADDING, Fit
 
 Map = NDArray[np.float64]
 _ROUNDING = 1e-6

@@ -88,7 +88,9 @@ def open_engine(
     return openers[runtime](file, method, tuple(output_names), num_threads)
 
 
-class _Method(ABC):
+class Method(ABC):
+    """What every engine does alike: it checks the picture and hands the outputs out."""
+
     input_shape: tuple[int, ...]
     output_names: tuple[str, ...]
 
@@ -112,7 +114,7 @@ class _Method(ABC):
     def _compute(self, image: Image) -> Outputs: ...
 
 
-class ExecuTorchEngine(_Method):
+class ExecuTorchEngine(Method):
     """A ``.pte`` in ExecuTorch."""
 
     runtime = "executorch"
@@ -163,7 +165,7 @@ class ExecuTorchEngine(_Method):
         }
 
 
-class LiteRTEngine(_Method):
+class LiteRTEngine(Method):
     """A ``.tflite`` in LiteRT, by XNNPACK."""
 
     runtime = "litert"
@@ -201,7 +203,7 @@ class LiteRTEngine(_Method):
         return {name: grid.floats(outputs[name]) for name, grid in self._returned.items()}
 
 
-class OnnxEngine(_Method):
+class OnnxEngine(Method):
     """An ``.onnx`` in ONNX Runtime, on the CPU."""
 
     runtime = "onnx"

@@ -8,6 +8,8 @@ from math import ceil, floor
 import numpy as np
 from numpy.typing import NDArray
 
+from openautoglm.types import Fit
+
 Box = tuple[float, float, float, float]
 Boxes = NDArray[np.float64]
 
@@ -40,13 +42,11 @@ class Placement:
 
 def letterbox(width: int, height: int, size: int) -> Placement:
     """The whole frame, its longer side as long as the input's, in the middle."""
-    scale = size / max(width, height)
-    fitted_width, fitted_height = max(1, round(width * scale)), max(1, round(height * scale))
-    left, top = (size - fitted_width) // 2, (size - fitted_height) // 2
+    fit = Fit.into(width, height, size)
     return Placement(
         size=size,
         source_px=(0.0, 0.0, float(width), float(height)),
-        target_px=(left, top, left + fitted_width, top + fitted_height),
+        target_px=(fit.left, fit.top, fit.left + fit.width, fit.top + fit.height),
     )
 
 

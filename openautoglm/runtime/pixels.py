@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from openautoglm.runtime.geometry import Placement
+from openautoglm.types import PADDING
 
-PADDING = 128
-"""Grey outside the frame and behind transparent pixels; what the nets are trained with."""
 _REDUCING_GAP = 3.0
 """How much a large frame may be averaged in whole pixels before it is resized; as in training, to the bit."""
 _OVERSHOOT = 1e-3

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -18,7 +17,7 @@ from openautoglm.bench.result import ModelResult
 from openautoglm.data.base import Split
 from openautoglm.data.frames import FrameSet
 from openautoglm.models.registry import Program
-from openautoglm.runtime.engines import Engine
+from openautoglm.runtime.engines import Engine, Method, Outputs
 from openautoglm.runtime.recognizer import GLANCE, LOOK, Recognizer, Thresholds
 from openautoglm.stages.run import Run
 from openautoglm.types import Hand
@@ -28,7 +27,7 @@ _DEV: Split = "dev"
 _TEST: Split = "test"
 
 
-class EagerEngine:
+class EagerEngine(Method):
     """A program in PyTorch, behind the same call as the runtimes.
 
     Args:
@@ -43,13 +42,7 @@ class EagerEngine:
         self.input_shape = tuple(program.example[0].shape)
         self.output_names = program.outputs
 
-    def run(self, image: Floats) -> Floats:
-        """RGB in [0, 1], ``(1, 3, h, w)``, to the only output there is, logits ``(k,)``."""
-        (output,) = self.run_named(image).values()
-        return output.reshape(-1)
-
-    def run_named(self, image: Floats) -> dict[str, Floats]:
-        """RGB in [0, 1], ``(1, 3, h, w)``, to every output by its name."""
+    def _compute(self, image: Floats) -> Outputs:
         with torch.inference_mode():
             returned = self._module(torch.from_numpy(image))
         tensors = (returned,) if isinstance(returned, Tensor) else tuple(returned)
@@ -69,13 +62,11 @@ class FrameFigures:
         hands: of each frame.
         scores: against what is there.
         top1_gold_box: share of the hands of known gesture that are named right by a look at their true box.
-        latency_ms: median of a frame, its resizing included.
     """
 
     hands: tuple[tuple[Hand, ...], ...]
     scores: DetectionScores
     top1_gold_box: float | None
-    latency_ms: float
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -93,16 +84,13 @@ def examine(recognizer: Recognizer, frames: FrameSet, *, title: str, console: Co
         console: where to draw it.
     """
     found: list[tuple[Hand, ...]] = []
-    times_ms, right = [], []
+    right = []
     rows = track(
         range(len(frames)), description=title, console=console, transient=True, disable=not console.is_terminal
     )
     for row in rows:
         frame = frames.frame(row)
-        start = time.perf_counter()
-        hands = recognizer.recognize(frame.image)
-        times_ms.append(1e3 * (time.perf_counter() - start))
-        found.append(tuple(hands))
+        found.append(tuple(recognizer.recognize(frame.image)))
         for box, label in zip(frame.boxes_px, frame.labels, strict=True):
             if label >= 0:
                 right.append(recognizer.name_box(frame.image, box).label == frames.classes[label])
@@ -110,7 +98,6 @@ def examine(recognizer: Recognizer, frames: FrameSet, *, title: str, console: Co
         hands=tuple(found),
         scores=score_frames(found, frames),
         top1_gold_box=float(np.mean(right)) if right else None,
-        latency_ms=float(np.median(times_ms)) if times_ms else float("nan"),
     )
 
 

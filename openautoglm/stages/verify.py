@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from openautoglm.api import build_model
-from openautoglm.bench.latency import measure
-from openautoglm.bench.result import LatencyResult, ModelResult, to_plain
+from openautoglm.bench.latency import Latency, measure
+from openautoglm.bench.result import ModelResult, to_plain
 from openautoglm.models import Exportable
 from openautoglm.stages.exams import CropExam, Exam, FrameExam
 from openautoglm.stages.exported import Exported, open_exported, refuse_float, shown
@@ -58,8 +58,7 @@ class Verify:
             rounds=2 if run.quick else self.rounds,
             num_threads=self.num_threads,
         )
-        times = {name: asdict(value) for name, value in latency.items()}
-        rows = [_row(run, programs, name, figures[name], times) for name in programs]
+        rows = [_row(run, programs, name, figures[name], latency) for name in programs]
         facts = exam.facts(next(iter(programs.values())))
         _build_artifact(run, programs, rows, facts)
         return Outcome(note=_note(rows), models=tuple(rows), facts=facts)
@@ -75,10 +74,10 @@ class Verify:
 
 
 def _row(
-    run: Run, programs: Mapping[str, Exported], name: str, figures: dict[str, Any], times: dict[str, dict[str, Any]]
+    run: Run, programs: Mapping[str, Exported], name: str, figures: dict[str, Any], latency: Mapping[str, Latency]
 ) -> ModelResult:
     """One row of the table."""
-    program, time = programs[name], times[name]
+    program = programs[name]
     is_int8 = program.kind == "int8"
     return ModelResult(
         name=program.shown,
@@ -87,14 +86,11 @@ def _row(
         architecture=run.model,
         size_kb=program.num_bytes / 1e3,
         size_ratio=program.num_bytes / programs[program.twin].num_bytes if is_int8 else None,
-        latency_ms=LatencyResult(
-            median=time["median_ms"], q1=time["q1_ms"], q3=time["q3_ms"],
-            rounds=time["rounds"], num_threads=time["num_threads"],
-        ),
-        latency_ratio=time["median_ms"] / times[program.twin]["median_ms"] if is_int8 else None,
+        latency_ms=latency[name].to_result(),
+        latency_ratio=latency[name].median_ms / latency[program.twin].median_ms if is_int8 else None,
         census=program.census.to_dict(),
         **figures,
-    )  # fmt: skip
+    )
 
 
 def _build_artifact(run: Run, programs: Mapping[str, Exported], rows: list[ModelResult], facts: dict[str, Any]) -> None:

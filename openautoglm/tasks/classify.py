@@ -17,8 +17,7 @@ class Classify:
     """
 
     def __init__(self, *, label_smoothing: float = 0.0) -> None:
-        if not 0 <= label_smoothing < 1:
-            raise ValueError(f"label_smoothing must lie in [0, 1), got {label_smoothing}")
+        check_label_smoothing(label_smoothing)
         self.label_smoothing = label_smoothing
 
     def train_step(self, model: nn.Module, batch: Batch) -> StepOutput:
@@ -39,3 +38,9 @@ def labelled_cross_entropy(logits: Tensor, label: Tensor, *, label_smoothing: fl
     """Mean cross-entropy over the labelled rows of ``(b, k)``; zero, with a gradient of zero, if there are none."""
     total = F.cross_entropy(logits, label, ignore_index=UNLABELLED, label_smoothing=label_smoothing, reduction="sum")
     return total / torch.clamp((label != UNLABELLED).sum(), min=1)
+
+
+def check_label_smoothing(label_smoothing: float) -> None:
+    """Raise ValueError unless the share lies in [0, 1)."""
+    if not 0 <= label_smoothing < 1:
+        raise ValueError(f"label_smoothing must lie in [0, 1), got {label_smoothing}")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from torch import nn
 
 from openautoglm.losses.detection import box_loss, cell_class_loss, centre_focal_loss, spot_targets
 from openautoglm.nn.glance import STRIDE, GlanceMaps
-from openautoglm.tasks.classify import labelled_cross_entropy
+from openautoglm.tasks.classify import check_label_smoothing, labelled_cross_entropy
 from openautoglm.tensors import UNLABELLED, SpotBatch, StepOutput
 
 
@@ -32,8 +33,7 @@ class Spot:
         cell_weight: float = 0.5,
         label_smoothing: float = 0.0,
     ) -> None:
-        if not 0 <= label_smoothing < 1:
-            raise ValueError(f"label_smoothing must lie in [0, 1), got {label_smoothing}")
+        check_label_smoothing(label_smoothing)
         self.attention_weight, self.box_weight, self.cell_weight = attention_weight, box_weight, cell_weight
         self.label_smoothing = label_smoothing
 
@@ -45,10 +45,7 @@ class Spot:
         """The same without label smoothing, on the crops whose gesture is known."""
         output = self._step(model, batch, 0.0)
         known = output.target != UNLABELLED
-        return StepOutput(
-            loss=output.loss, preds=output.preds[known], target=output.target[known],
-            image=output.image[known], parts=output.parts,
-        )  # fmt: skip
+        return replace(output, preds=output.preds[known], target=output.target[known], image=output.image[known])
 
     def _step(self, model: nn.Module, batch: SpotBatch, label_smoothing: float) -> StepOutput:
         glance: Any = model.glance

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from openautoglm.data.images import PADDING, decode, load_square
+from openautoglm.data.images import decode, load_square
+from openautoglm.types import PADDING
 
 
 def png(picture: Image.Image, kind: str = "PNG", **options) -> bytes:

@@ -8,7 +8,8 @@ from PIL import Image
 
 from openautoglm.data.images import pad_square
 from openautoglm.runtime.geometry import letterbox, square_crop
-from openautoglm.runtime.pixels import PADDING, as_input
+from openautoglm.runtime.pixels import as_input
+from openautoglm.types import PADDING
 
 
 @pytest.mark.parametrize("size", [(640, 480), (427, 320), (64, 64), (33, 500), (1, 1), (8000, 3), (1920, 1080)])
