@@ -10,6 +10,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.nn import functional as F
 
 from openautoglm.data.base import ImageSet
 from openautoglm.data.sampler import BalancedSampler
@@ -32,6 +33,9 @@ class TrainLoader:
         seed: of the run.
         epoch: asked when an iteration begins.
         shard: rank and number of processes that share the steps of an epoch.
+        small_px: side that pictures are shrunk to in the first epochs (progressive learning, EfficientNetV2, arXiv
+            2104.00298, section 4); the net learns coarse things first, for a part of the time.
+        small_epochs: how many epochs are small.
         num_prefetch: batches a thread makes ahead; 0 for none.
     """
 
@@ -47,8 +51,12 @@ class TrainLoader:
         seed: int,
         epoch: Callable[[], int],
         shard: Callable[[], tuple[int, int]] = lambda: (0, 1),
+        small_px: int = 64,
+        small_epochs: int = 0,
         num_prefetch: int = 0,
     ) -> None:
+        if small_px < 32:
+            raise ValueError(f"small_px={small_px} should be at least 32: less is left of no hand")
         self.labelled = labelled
         self.unlabelled = unlabelled
         self.batch_size = batch_size
@@ -58,6 +66,7 @@ class TrainLoader:
         self._seed = seed
         self._epoch = epoch
         self._shard = shard
+        self._small_px, self._small_epochs = small_px, small_epochs
         self._num_prefetch = num_prefetch
 
     def __len__(self) -> int:
@@ -95,6 +104,8 @@ class TrainLoader:
                 mirror=self._mirror,
                 pool=self.labelled.images,
             )
+            if epoch < self._small_epochs and image.shape[-1] > self._small_px:
+                image = F.interpolate(image, size=2 * (self._small_px,), mode="bilinear", antialias=True)
             yield Batch(image=image, label=torch.from_numpy(labels), index=torch.from_numpy(index))
 
     def _rows(self, index: NDArray[np.int64]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

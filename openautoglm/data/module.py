@@ -31,6 +31,8 @@ class GestureData(lightning.LightningDataModule):
         augment: changes to training pictures; ``Augment()`` when None.
         seed: of order and augmentation.
         eval_batch_size: pictures a step in dev and test.
+        small_px: side of training pictures in the first ``small_epochs``, see ``TrainLoader``.
+        small_epochs: how many epochs are small.
         num_prefetch: training batches made ahead by a thread; 0 makes them in the main thread.
     """
 
@@ -43,6 +45,8 @@ class GestureData(lightning.LightningDataModule):
         augment: Augment | None = None,
         seed: int = 0,
         eval_batch_size: int = 256,
+        small_px: int = 64,
+        small_epochs: int = 0,
         num_prefetch: int = 0,
     ) -> None:
         super().__init__()
@@ -55,6 +59,7 @@ class GestureData(lightning.LightningDataModule):
         self.augment = augment or Augment()
         self.seed = seed
         self.eval_batch_size = eval_batch_size
+        self.small_px, self.small_epochs = small_px, small_epochs
         self.num_prefetch = num_prefetch
         self._epoch = 0
         self._sets: dict[str, ImageSet] = {}
@@ -141,6 +146,8 @@ class GestureData(lightning.LightningDataModule):
             seed=self.seed,
             epoch=self.current_epoch,
             shard=lambda: (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size),
+            small_px=self.small_px,
+            small_epochs=self.small_epochs,
             num_prefetch=self.num_prefetch,
         )
 

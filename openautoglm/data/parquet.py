@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,8 @@ class ParquetGestures:
         train_split: split that train, dev and holdout come from.
         test_split: split that is read for the figure only.
         unlabelled_files: name pattern of parquet files whose labels are not known.
+        unlabelled_classes: the only classes that these pictures may show, where that much is known; a teacher's
+            answer is then one of them.
         dev_fraction: part of train, the ids that hash below it, that chooses everything.
         holdout_fraction: the part after dev, kept out of training to measure the cost of INT8.
         mirror: whether a mirrored picture keeps its label.
@@ -47,6 +49,7 @@ class ParquetGestures:
         train_split: str = "train",
         test_split: str = "validation",
         unlabelled_files: str | None = None,
+        unlabelled_classes: Sequence[str] | None = None,
         dev_fraction: float = 0.08,
         holdout_fraction: float = 0.0,
         mirror: bool = True,
@@ -65,6 +68,7 @@ class ParquetGestures:
         self.train_split = train_split
         self.test_split = test_split
         self.unlabelled_files = unlabelled_files
+        self.unlabelled_classes = tuple(unlabelled_classes) if unlabelled_classes is not None else None
         self.dev_fraction = dev_fraction
         self.holdout_fraction = holdout_fraction
         self.mirror = mirror

@@ -217,9 +217,30 @@ class _Both(nn.Module):
 
 
 @register
+def openautoglm_nano(**arguments: Any) -> GestureNet:
+    """0.4 M parameters, 19 M MACs at 96 px."""
+    sizes: dict[str, Any] = {"dims": (16, 32, 64, 96, 160), "depths": (1, 1, 1), "head_dim": 256}
+    return GestureNet(**{**sizes, "glance_dim": 48, **arguments})
+
+
+@register
 def openautoglm_small(**arguments: Any) -> GestureNet:
     """1.1 M parameters, 52 M MACs at 96 px."""
     return GestureNet(**arguments)
+
+
+@register
+def openautoglm_base(**arguments: Any) -> GestureNet:
+    """2.5 M parameters, 83 M MACs at 96 px: also a teacher that learns from scratch in minutes on a processor."""
+    sizes: dict[str, Any] = {"dims": (32, 64, 112, 192, 384), "depths": (1, 2, 1), "head_dim": 768}
+    return GestureNet(**{**sizes, **arguments})
+
+
+@register
+def openautoglm_large(**arguments: Any) -> GestureNet:
+    """5.6 M parameters, 179 M MACs at 96 px."""
+    sizes: dict[str, Any] = {"dims": (48, 96, 160, 288, 576), "depths": (1, 2, 1), "head_dim": 1024}
+    return GestureNet(**{**sizes, **arguments})
 
 
 @register
@@ -227,10 +248,3 @@ def openautoglm_test(**arguments: Any) -> GestureNet:
     """A few thousand parameters: for tests and for trying a pipeline, not for recognising anything."""
     sizes: dict[str, Any] = {"dims": (8, 8, 16, 16, 24), "depths": (1, 1, 0), "expansion": 2, "num_heads": 2, "rank": 4}
     return GestureNet(**{**sizes, "head_dim": 32, **arguments})
-
-
-@register
-def openautoglm_large(**arguments: Any) -> GestureNet:
-    """2.5 M parameters, 83 M MACs at 96 px: a teacher that learns from scratch in minutes on a processor."""
-    sizes: dict[str, Any] = {"dims": (32, 64, 112, 192, 384), "depths": (1, 2, 1), "head_dim": 768}
-    return GestureNet(**{**sizes, **arguments})

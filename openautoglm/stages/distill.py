@@ -28,6 +28,8 @@ class Distill:
         label_smoothing: share of the target spread over all classes.
         unlabelled_fraction: part of each batch that is drawn from the data set's unlabelled pictures.
         teacher_bf16: run the teacher in bfloat16.
+        small_px: side of the pictures in the first ``small_epochs``.
+        small_epochs: first epochs on shrunk pictures, for a part of the time (EfficientNetV2, arXiv 2104.00298).
     """
 
     losses: Mapping[str, DistillationLoss]
@@ -39,6 +41,8 @@ class Distill:
     label_smoothing: float = 0.0
     unlabelled_fraction: float = 0.0
     teacher_bf16: bool = False
+    small_px: int = 64
+    small_epochs: int = 0
 
     def __call__(self, run: Run) -> Outcome:
         """Leave the student in ``distill/``."""
@@ -53,11 +57,17 @@ class Distill:
             losses=self.losses,
             label_weight=self.label_weight,
             teacher_bf16=self.teacher_bf16,
+            unlabelled_classes=run.unlabelled_classes,
             label_smoothing=self.label_smoothing,
             optim=OneCycle(learning_rate=self.learning_rate, weight_decay=self.weight_decay),
             seed=run.seed,
         )
-        data = run.data(batch_size=self.batch_size, unlabelled_fraction=self.unlabelled_fraction)
+        data = run.data(
+            batch_size=self.batch_size,
+            unlabelled_fraction=self.unlabelled_fraction,
+            small_px=self.small_px,
+            small_epochs=self.small_epochs,
+        )
         fit(lit, data, folder=folder, title="distill", epochs=self.epochs, settings=run.settings)
         facts = {"stage": "distill", "losses": {name: vars(loss) for name, loss in self.losses.items()}}
         save_model(model, folder, config=config, facts=facts)

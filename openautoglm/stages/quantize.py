@@ -100,6 +100,7 @@ class Quantize:
             losses=self.losses,
             label_weight=self.label_weight,
             teacher_bf16=self.teacher_bf16,
+            unlabelled_classes=run.unlabelled_classes,
             optim=self._optim(),
             seed=run.seed,
         )

@@ -126,7 +126,9 @@ class Run:
             return found
         return found.take(range(0, len(found), max(1, len(found) // 64)))
 
-    def data(self, *, batch_size: int, unlabelled_fraction: float = 0.0) -> GestureData:
+    def data(
+        self, *, batch_size: int, unlabelled_fraction: float = 0.0, small_px: int = 64, small_epochs: int = 0
+    ) -> GestureData:
         """Loaders for a training."""
         return GestureData(
             source=self.crops,
@@ -134,7 +136,23 @@ class Run:
             augment=self.augment,
             sampler=replace(self.sampler, unlabelled_fraction=unlabelled_fraction),
             seed=self.seed,
+            small_px=small_px,
+            small_epochs=small_epochs,
         )
+
+    @property
+    def unlabelled_classes(self) -> tuple[int, ...] | None:
+        """Indices of the classes that unlabelled pictures may show, None where all of them may.
+
+        Raises:
+            ValueError: the data set names a class that it does not have.
+        """
+        names, classes = getattr(self.source, "unlabelled_classes", None), self.source.class_names()
+        if names is None:
+            return None
+        if strange := sorted(set(names) - set(classes)):
+            raise ValueError(f"unlabelled_classes holds {', '.join(strange)}; the classes are {', '.join(classes)}")
+        return tuple(classes.index(name) for name in names)
 
     def scenes(self, *, batch_size: int) -> SpotData:
         """Loaders for a training on whole frames."""

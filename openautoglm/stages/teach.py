@@ -27,13 +27,15 @@ class Teach:
     """Trains a teacher on the labels.
 
     Attributes:
-        architecture: a registered name, such as ``"openautoglm-large"``, or any of timm's.
+        architecture: a registered name, such as ``"openautoglm-base"``, or any of timm's.
         pretrained: start from timm's weights, which needs a network once; a registered net has none.
         epochs: passes over the training split.
         batch_size: pictures a step.
         learning_rate: at the peak of the cycle.
         weight_decay: of matrices and kernels.
         label_smoothing: share of the target spread over all classes.
+        small_px: side of the pictures in the first ``small_epochs``.
+        small_epochs: first epochs on shrunk pictures, for a part of the time (EfficientNetV2, arXiv 2104.00298).
         artifact: released name or folder of a trained teacher to use instead.
     """
 
@@ -44,6 +46,8 @@ class Teach:
     learning_rate: float = 2e-3
     weight_decay: float = 0.05
     label_smoothing: float = 0.0
+    small_px: int = 64
+    small_epochs: int = 0
     artifact: str | None = None
 
     def __call__(self, run: Run) -> Outcome:
@@ -77,7 +81,7 @@ class Teach:
             optim=OneCycle(learning_rate=self.learning_rate, weight_decay=self.weight_decay),
             seed=run.seed,
         )
-        data = run.data(batch_size=self.batch_size)
+        data = run.data(batch_size=self.batch_size, small_px=self.small_px, small_epochs=self.small_epochs)
         fit(lit, data, folder=folder, title="teach", epochs=self.epochs, settings=run.settings)
         save_model(model, folder, config=config, facts={"stage": "teach", "settings": asdict(self)})
 

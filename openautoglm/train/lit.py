@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -104,6 +104,7 @@ class LitDistill(LitTask):
         label_weight: factor of the cross-entropy on the labels.
         label_smoothing: share of the target spread over all classes.
         teacher_bf16: run the teacher in bfloat16.
+        unlabelled_classes: the only classes that a picture without a label may show; None for all.
         optim: optimizer and schedule.
         seed: of the randomness inside a step.
     """
@@ -118,6 +119,7 @@ class LitDistill(LitTask):
         label_weight: float = 1.0,
         label_smoothing: float = 0.0,
         teacher_bf16: bool = False,
+        unlabelled_classes: Sequence[int] | None = None,
         optim: OneCycle | None = None,
         seed: int = 0,
     ) -> None:
@@ -127,6 +129,7 @@ class LitDistill(LitTask):
             losses=losses if losses is not None else {"kd": KD()},
             label_weight=label_weight,
             teacher_bf16=teacher_bf16,
+            unlabelled_classes=unlabelled_classes,
         )
         super().__init__(model=model, task=task, num_classes=num_classes, optim=optim, seed=seed)
 
