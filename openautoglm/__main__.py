@@ -1,4 +1,4 @@
-"""``python -m openautoglm list | info | recognize``: what models there are, what one holds, what one sees."""
+"""``python -m openautoglm list | info | recognize | release``: what models there are, what one holds, what one sees."""
 
 from __future__ import annotations
 
@@ -30,6 +30,10 @@ def _run(given: argparse.Namespace) -> int:
                 boxes=given.show_boxes,
             )
         )
+    if given.command == "release":
+        from openautoglm.cli.models import release_run
+
+        return release_run(given.run, given.name, given.sources)
     from openautoglm.cli.models import print_info, print_models
 
     return print_models() if given.command == "list" else print_info(given.model)
@@ -41,6 +45,10 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("list", help="the released models")
     info = commands.add_parser("info", help="what the manifest of a model says")
     info.add_argument("model", metavar="NAME_OR_FOLDER", help="released name, artifact's folder or run's folder")
+    release = commands.add_parser("release", help="for maintainers: a finished run becomes a model of the package")
+    release.add_argument("run", metavar="RUN", help="folder of the run")
+    release.add_argument("name", metavar="NAME", help="such as openautoglm-small")
+    release.add_argument("--sources", metavar="SOURCE", nargs="+", required=True, help="all that it was trained on")
     recognize = commands.add_parser("recognize", help="the hands in pictures, a video or before a camera")
     recognize.add_argument("source", metavar="SOURCE", help="a picture, a folder of pictures, a video, or camera:0")
     recognize.add_argument("--model", metavar="NAME_OR_FOLDER", required=True, help="as for info")

@@ -18,6 +18,8 @@ UNLABELLED = -1
 """Label of a picture or hand whose class is not known; it takes part in distillation only."""
 EMPTY = -2
 """Label of a row without a hand, which fills a table up to the most hands of a batch."""
+NOWHERE = -1
+"""Picture of a crop that was cut out of none."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class SpotBatch:
         to_frame: affine map from pixels of ``image`` to pixels of the frame that it shows, ``(b, 2, 3)``.
         index: row of each frame in its split, those of further sources after it, ``(b,)``; -1 where it was composed.
         crops: hands cut out for the second look, in the order of their pictures; their ``index`` is the picture's
-            place in this batch, ``(n,)``.
+            place in this batch or ``NOWHERE``, ``(n,)``.
     """
 
     image: Tensor

@@ -38,12 +38,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _measure(values: Mapping[str, Any]) -> dict[str, Any]:
     from openautoglm.bench.result import to_plain
-    from openautoglm.stages.evaluate import evaluate
+    from openautoglm.data.frames import FrameSource
+    from openautoglm.stages import evaluate as stage
 
-    found = evaluate(
+    source = build(values["data"])
+    measure = stage.evaluate_frames if isinstance(source, FrameSource) else stage.evaluate
+    found = measure(
         artifact=values["artifact"],
         runtime=values["runtime"],
-        source=build(values["data"]),
+        source=source,
         split=_SPLITS.get(values["split"], values["split"]),
         num_threads=values["num_threads"],
     )

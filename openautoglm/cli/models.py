@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -11,6 +11,7 @@ from rich.table import Table
 from openautoglm.cli.errors import OK
 from openautoglm.zoo import store
 from openautoglm.zoo.listing import describe, list_models
+from openautoglm.zoo.release import release
 
 _NUMBERS = ("classes", "KB", "top-1 %", "ms")
 
@@ -34,6 +35,14 @@ def print_models() -> int:
             model.licence or "",
         )
     Console().print(table)
+    return OK
+
+
+def release_run(run: str, name: str, sources: Sequence[str]) -> int:
+    """Put a finished run among the released models."""
+    artifact = release(run, name, sources=sources)
+    size_kb = sum(entry["bytes"] for entry in artifact.manifest["files"].values()) / 1e3
+    print(f"{name}: {size_kb:.0f} KB in {artifact.folder}")
     return OK
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import lightning
 import numpy as np
@@ -17,8 +17,20 @@ from openautoglm.data.transforms import Augment
 from openautoglm.tensors import Batch
 
 
+@runtime_checkable
 class _HasUnlabelled(Protocol):
     def load_unlabelled(self) -> ImageSet: ...
+
+
+def load_unlabelled(source: Source, fraction: float) -> ImageSet:
+    """A source's pictures without labels.
+
+    Raises:
+        ValueError: it has none, so ``fraction`` of a batch cannot be drawn from them.
+    """
+    if not isinstance(source, _HasUnlabelled):
+        raise ValueError(f"unlabelled_fraction={fraction}, but {source.name} has no unlabelled pictures; set it to 0")
+    return source.load_unlabelled()
 
 
 class GestureData(lightning.LightningDataModule):
@@ -91,14 +103,7 @@ class GestureData(lightning.LightningDataModule):
         if not self.sampler.unlabelled_fraction:
             return None
         if "unlabelled" not in self._sets:
-            load = getattr(self.source, "load_unlabelled", None)
-            if load is None:
-                raise ValueError(
-                    f"unlabelled_fraction={self.sampler.unlabelled_fraction}, but {self.source.name} has no unlabelled "
-                    "pictures; set it to 0"
-                )
-            source: _HasUnlabelled = self.source  # type: ignore[assignment]
-            self._sets["unlabelled"] = source.load_unlabelled()
+            self._sets["unlabelled"] = load_unlabelled(self.source, self.sampler.unlabelled_fraction)
         return self._sets["unlabelled"]
 
     @property

@@ -6,7 +6,7 @@ Each training picture follows from (seed, epoch, its number in the epoch) alone,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from openautoglm.data.compose import Composer
 from openautoglm.data.draws import generator
 from openautoglm.data.frames import Frame, FrameSet
-from openautoglm.data.loader import ahead
+from openautoglm.data.loader import TrainLoader, ahead
 from openautoglm.data.sampler import SceneSampler
 from openautoglm.data.scene_augment import SceneAugment
 from openautoglm.data.transforms import to_float
 from openautoglm.data.views import Map, crop_map, letterbox_map, see_hands, take_view
-from openautoglm.tensors import EMPTY, UNLABELLED, Batch, SpotBatch
+from openautoglm.tensors import EMPTY, NOWHERE, UNLABELLED, Batch, SpotBatch
 
 _GONE, _CUT = 0.25, 0.6
 """A hand of which less than this is visible is left out, or keeps its box without its gesture."""
@@ -156,6 +156,30 @@ class SceneLoader:
             epoch=epoch,
         )
         return _collect(shown, image, crops, rows)
+
+
+class WithCrops:
+    """Batches of scenes whose second look also learns from hand crops that were never in a frame.
+
+    Args:
+        scenes: batches of one epoch.
+        crops: as many batches of crops.
+    """
+
+    def __init__(self, *, scenes: SceneLoader, crops: TrainLoader) -> None:
+        self.scenes, self.crops = scenes, crops
+
+    def __len__(self) -> int:
+        return len(self.scenes)
+
+    def __iter__(self) -> Iterator[SpotBatch]:
+        for batch, more in zip(self.scenes, self.crops, strict=True):
+            joined = Batch(
+                image=torch.cat([batch.crops.image, more.image]),
+                label=torch.cat([batch.crops.label, more.label]),
+                index=torch.cat([batch.crops.index, torch.full_like(more.index, NOWHERE)]),
+            )
+            yield replace(batch, crops=joined)
 
 
 class FrameLoader:

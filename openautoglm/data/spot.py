@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import lightning
@@ -13,10 +13,13 @@ import torch
 from openautoglm.data.base import ImageSet, Source, Split
 from openautoglm.data.compose import Composer
 from openautoglm.data.frames import FrameSet, FrameSource
-from openautoglm.data.sampler import SceneSampler
+from openautoglm.data.loader import TrainLoader
+from openautoglm.data.module import load_unlabelled
+from openautoglm.data.sampler import BalancedSampler, SceneSampler
 from openautoglm.data.scene_augment import SceneAugment
-from openautoglm.data.scenes import FrameLoader, SceneLoader
+from openautoglm.data.scenes import FrameLoader, SceneLoader, WithCrops
 from openautoglm.data.splits import align_frames, known_classes
+from openautoglm.data.transforms import Augment
 from openautoglm.tensors import Batch, SpotBatch
 
 
@@ -27,6 +30,9 @@ class SpotData(lightning.LightningDataModule):
         source: frames to train on, to choose with and to measure on; its classes are the classes.
         others: frames that only train; hands of a gesture that ``source`` does not know train the glance alone.
         crops: hand crops that frames are composed of, in training only.
+        plain_crops: crops of a batch that the second look sees as they are, beside those cut out of frames.
+        plain: balance of these, and which part of them has no label; ``BalancedSampler(power=0.75)`` when None.
+        plain_augment: changes to them; ``Augment()`` when None.
         image_size: side of the square that a frame is fitted into.
         crop_size: side of the crops for the second look.
         batch_size: pictures a training step.
@@ -46,6 +52,9 @@ class SpotData(lightning.LightningDataModule):
         source: FrameSource,
         others: Sequence[FrameSource] = (),
         crops: Source | None = None,
+        plain_crops: int = 0,
+        plain: BalancedSampler | None = None,
+        plain_augment: Augment | None = None,
         image_size: int = 192,
         crop_size: int = 96,
         batch_size: int = 32,
@@ -65,7 +74,11 @@ class SpotData(lightning.LightningDataModule):
                 raise ValueError(f"{name}={value} should be at least 1")
         self.source = source
         self.others = tuple(others)
+        if plain_crops < 0 or (plain_crops and crops is None):
+            raise ValueError(f"plain_crops={plain_crops} should be 0, or a number of crops with data to take them from")
         self.crops = crops
+        self.plain_crops, self.plain = plain_crops, plain or BalancedSampler(power=0.75)
+        self.plain_augment = plain_augment or Augment()
         self.image_size = image_size
         self.crop_size = crop_size
         self.batch_size = batch_size
@@ -81,6 +94,7 @@ class SpotData(lightning.LightningDataModule):
         self._sets: dict[Split, FrameSet] = {}
         self._further: tuple[FrameSet, ...] | None = None
         self._crop_set: ImageSet | None = None
+        self._unlabelled: ImageSet | None = None
 
     @property
     def train(self) -> FrameSet:
@@ -133,6 +147,8 @@ class SpotData(lightning.LightningDataModule):
         seen = [part.fingerprint for part in (self.train, self.dev, *self.further)]
         if self.crop_set is not None:
             seen.append(self.crop_set.fingerprint)
+        if self.unlabelled is not None:
+            seen.append(self.unlabelled.fingerprint)
         return hashlib.sha256("".join(seen).encode()).hexdigest()
 
     def setup(self, stage: str) -> None:
@@ -140,7 +156,7 @@ class SpotData(lightning.LightningDataModule):
         if stage in ("fit", "validate"):
             _ = self.dev
         if stage == "fit":
-            _ = self.train, self.further, self.crop_set
+            _ = self.train, self.further, self.crop_set, self.unlabelled
         if stage == "test":
             _ = self.test
 
@@ -152,8 +168,41 @@ class SpotData(lightning.LightningDataModule):
         """The trainer's epoch or, without one, what ``set_epoch`` said."""
         return self.trainer.current_epoch if self.trainer is not None else self._epoch
 
-    def train_dataloader(self) -> SceneLoader:
+    @property
+    def unlabelled(self) -> ImageSet | None:
+        """Crops for distillation only; None unless ``plain`` asks for some."""
+        if not (self.plain_crops and self.plain.unlabelled_fraction and self.crops is not None):
+            return None
+        if self._unlabelled is None:
+            self._unlabelled = load_unlabelled(self.crops, self.plain.unlabelled_fraction)
+        return self._unlabelled
+
+    def train_dataloader(self) -> SceneLoader | WithCrops:
         """Augmented and composed batches of the current epoch."""
+        scenes = self._scenes()
+        if not self.plain_crops:
+            return scenes
+        assert self.crop_set is not None
+        # as many steps as the scenes have, on every rank
+        steps = self.sampler.num_batches(len(self.train), self.batch_size)
+        labelled = self.plain_crops - round(self.plain_crops * self.plain.unlabelled_fraction)
+        crops = TrainLoader(
+            labelled=self.crop_set,
+            unlabelled=self.unlabelled,
+            batch_size=self.plain_crops,
+            sampler=replace(self.plain, num_samples=steps * labelled),
+            augment=self.plain_augment,
+            mirror=self.mirror,
+            seed=self.seed,
+            epoch=self.current_epoch,
+            shard=self._shard,
+        )
+        return WithCrops(scenes=scenes, crops=crops)
+
+    def _shard(self) -> tuple[int, int]:
+        return (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)
+
+    def _scenes(self) -> SceneLoader:
         return SceneLoader(
             frames=self.train,
             others=self.further,
@@ -167,7 +216,7 @@ class SpotData(lightning.LightningDataModule):
             mirror=self.mirror,
             seed=self.seed,
             epoch=self.current_epoch,
-            shard=lambda: (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size),
+            shard=self._shard,
             num_prefetch=self.num_prefetch,
         )
 
@@ -217,16 +266,22 @@ class FrameMix:
 
     Attributes:
         source: frames to train on, to choose with and to measure on.
-        others: frames that only train.
+        others: name to frames that only train; the names are for the command line.
         crops: hand crops that frames are composed of.
+        plain_crops: crops of a batch that the second look sees as they are.
+        plain: balance of these, and which part of them has no label.
+        plain_augment: changes to them.
         crops_per_frame: hands of each training picture that are cut out.
         sampler: mixes the sources.
         augment: changes to training pictures.
     """
 
     source: FrameSource
-    others: Sequence[FrameSource] = ()
+    others: Mapping[str, FrameSource] = field(default_factory=dict)
     crops: Source | None = None
+    plain_crops: int = 0
+    plain: BalancedSampler | None = None
+    plain_augment: Augment | None = None
     crops_per_frame: int = 2
     sampler: SceneSampler = field(default_factory=SceneSampler)
     augment: SceneAugment = field(default_factory=SceneAugment)
@@ -235,8 +290,11 @@ class FrameMix:
         """Loaders for a net that glances at ``image_size`` and looks at ``crop_size`` pixels."""
         return SpotData(
             source=self.source,
-            others=self.others,
+            others=tuple(self.others.values()),
             crops=self.crops,
+            plain_crops=self.plain_crops,
+            plain=self.plain,
+            plain_augment=self.plain_augment,
             crops_per_frame=self.crops_per_frame,
             sampler=self.sampler,
             augment=self.augment,

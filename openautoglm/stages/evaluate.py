@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast, get_args
 
 import numpy as np
 import torch
@@ -15,8 +16,11 @@ from torch import nn
 
 from openautoglm.api import load_model
 from openautoglm.data.base import ImageSet, Source, Split
-from openautoglm.data.splits import align_classes
-from openautoglm.runtime.engines import SUFFIXES, open_engine
+from openautoglm.data.frames import FrameSource
+from openautoglm.data.splits import align_classes, align_frames
+from openautoglm.runtime.engines import SUFFIXES, RuntimeName, open_engine
+from openautoglm.runtime.recognizer import Recognizer, Thresholds
+from openautoglm.stages.frames import eager_engines, examine, make_recognizer
 from openautoglm.types import Artifact
 from openautoglm.zoo import store
 
@@ -133,6 +137,79 @@ def evaluate(
         num_threads=num_threads,
         recall=recall,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrameEvaluation:
+    """Figures of one artifact in one runtime over the whole frames of one split.
+
+    Attributes:
+        artifact: what was evaluated, by its manifest's name.
+        runtime: who ran it.
+        data: name of the split.
+        fingerprint: of its frames and boxes.
+        num_samples: frames.
+        top1: share of the frames whose best-scored gesture is theirs; None where no frame has one.
+        hand_ap50: average precision of hands at IoU 0.5; None where no frame has all its boxes.
+        map50: the same for each gesture, averaged.
+        top1_gold_box: share of the hands that a look at their true box names right.
+        latency_ms: median of a frame, from its pixels to its hands.
+        num_threads: of the runtime.
+    """
+
+    artifact: str
+    runtime: str
+    data: str
+    fingerprint: str
+    num_samples: int
+    top1: float | None
+    hand_ap50: float | None
+    map50: float | None
+    top1_gold_box: float | None
+    latency_ms: float
+    num_threads: int
+
+
+def evaluate_frames(
+    *,
+    artifact: str,
+    runtime: str,
+    source: FrameSource,
+    split: Split,
+    num_threads: int = 1,
+    console: Console | None = None,
+) -> FrameEvaluation:
+    """Recognise the whole frames of a split; arguments and errors as those of ``evaluate``."""
+    found = store.find(artifact)
+    classes = tuple(found.config["classes"])
+    frames = align_frames(source.load_frames(split), classes)
+    if runtime == "eager":
+        torch.set_num_threads(num_threads)
+        thresholds = Thresholds.from_config(found.config)
+        recognizer = make_recognizer(eager_engines(found), classes, thresholds)
+    else:
+        recognizer = Recognizer.from_pretrained(artifact, runtime=_known(runtime), num_threads=num_threads)
+    figures = examine(recognizer, frames, title=f"evaluate {runtime}", console=console or Console())
+    return FrameEvaluation(
+        artifact=str(found.manifest.get("name", found.folder.name)),
+        runtime=runtime,
+        data=frames.name,
+        fingerprint=frames.fingerprint,
+        num_samples=len(frames),
+        top1=figures.scores.top1,
+        hand_ap50=figures.scores.hand_ap50,
+        map50=figures.scores.map50,
+        top1_gold_box=figures.top1_gold_box,
+        latency_ms=figures.latency_ms,
+        num_threads=num_threads,
+    )
+
+
+def _known(runtime: str) -> RuntimeName:
+    for name in get_args(RuntimeName):
+        if name == runtime:
+            return cast(RuntimeName, name)
+    raise ValueError(f"runtime={runtime} is none of {', '.join(get_args(RuntimeName))}, eager")
 
 
 def _runner(artifact: Artifact, runtime: str, num_threads: int) -> Callable[[NDArray[np.float32]], Logits]:

@@ -9,18 +9,18 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from openautoglm.api import load_model, load_qat
+from openautoglm.api import load_model
 from openautoglm.bench.paired import paired_difference_interval
-from openautoglm.bench.result import Int8Cost
-from openautoglm.compress.pt2e import convert_programs
+from openautoglm.bench.result import Int8Cost, to_plain
 from openautoglm.export.parity import compare_logits
-from openautoglm.models import Program
-from openautoglm.runtime.recognizer import LOOK
+from openautoglm.runtime.engines import Engine
+from openautoglm.runtime.recognizer import LOOK, Recognizer, Thresholds
 from openautoglm.stages import evidence
 from openautoglm.stages.evaluate import Logits, predict, predict_each, top1
 from openautoglm.stages.exported import Exported, shown
-from openautoglm.stages.frames import EagerEngine, FrameFigures, examine, make_recognizer
+from openautoglm.stages.frames import FrameFigures, eager_engines, examine, make_recognizer
 from openautoglm.stages.run import Run
+from openautoglm.stages.thresholds import Chosen, choose_thresholds
 
 _NUM_TIMED_FRAMES = 32
 
@@ -129,24 +129,33 @@ class FrameExam:
 
     Args:
         run: whose.
-        programs: of the model.
+        main: program that thresholds are chosen with.
+        max_loss: what each of them may cost on dev.
     """
 
-    def __init__(self, run: Run, programs: Mapping[str, Program]) -> None:
-        self._run, self._programs = run, programs
+    def __init__(self, run: Run, main: Exported, *, max_loss: float) -> None:
+        self._run, self._main, self._max_loss = run, main, max_loss
         self._test = run.load_frames("test")
         self._classes = run.source.class_names()
         self._figures: dict[str, FrameFigures] = {}
 
     @cached_property
     def _eager(self) -> FrameFigures:
-        modules = convert_programs(load_qat(self._run.find_stage("quantize")), self._programs)
-        engines = {
-            method: EagerEngine(Program(modules[method], program.example, program.outputs))
-            for method, program in self._programs.items()
-        }
-        recognizer = make_recognizer(engines, self._classes)
+        recognizer = self._recognizer(eager_engines(self._run.find_stage("quantize")))
         return examine(recognizer, self._test, title="verify eager", console=self._run.console)
+
+    @cached_property
+    def _chosen(self) -> Chosen:
+        dev, console = self._run.load_frames("dev"), self._run.console
+        return choose_thresholds(
+            lambda thresholds: make_recognizer(self._main.engines, self._classes, thresholds),
+            lambda recognizer: examine(recognizer, dev, title="thresholds on dev", console=console),
+            start=Thresholds(),
+            max_loss=self._max_loss,
+        )
+
+    def _recognizer(self, engines: Mapping[str, Engine]) -> Recognizer:
+        return make_recognizer(engines, self._classes, self._chosen.thresholds)
 
     def figures(self, program: Exported) -> dict[str, Any]:
         """Accuracy and average precision and, of an INT8 file, how far it is from eager."""
@@ -168,18 +177,18 @@ class FrameExam:
 
     def call(self, program: Exported) -> Callable[[], object]:
         """One frame after the other, its resizing included."""
-        recognizer = make_recognizer(program.engines, self._classes)
+        recognizer = self._recognizer(program.engines)
         step = max(1, len(self._test) // _NUM_TIMED_FRAMES)
         frames = cycle([np.array(self._test.frame(row).image) for row in range(0, len(self._test), step)])
         return lambda: recognizer.recognize(next(frames))
 
     def facts(self, program: Exported) -> dict[str, Any]:  # noqa: ARG002
-        """Nothing beyond the rows yet."""
-        return {}
+        """The thresholds and what they do on dev."""
+        return {"thresholds": {**to_plain(self._chosen), "chosen_on": "dev"}}
 
     def _answers(self, program: Exported) -> FrameFigures:
         if program.name not in self._figures:
-            recognizer = make_recognizer(program.engines, self._classes)
+            recognizer = self._recognizer(program.engines)
             title = f"verify {shown(program.name)}"
             self._figures[program.name] = examine(recognizer, self._test, title=title, console=self._run.console)
         return self._figures[program.name]

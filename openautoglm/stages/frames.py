@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -12,15 +13,17 @@ from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 
+from openautoglm.api import build_model, load_model, load_qat
 from openautoglm.bench.detection import DetectionScores, score_frames
 from openautoglm.bench.result import ModelResult
+from openautoglm.compress.pt2e import convert_programs
 from openautoglm.data.base import Split
 from openautoglm.data.frames import FrameSet
-from openautoglm.models.registry import Program
+from openautoglm.models import Exportable, Program
 from openautoglm.runtime.engines import Engine, Method, Outputs
 from openautoglm.runtime.recognizer import GLANCE, LOOK, Recognizer, Thresholds
 from openautoglm.stages.run import Run
-from openautoglm.types import Hand
+from openautoglm.types import Artifact, Hand
 
 Floats = NDArray[np.float32]
 _DEV: Split = "dev"
@@ -49,9 +52,26 @@ class EagerEngine(Method):
         return {name: tensor.numpy() for name, tensor in zip(self.output_names, tensors, strict=True)}
 
 
-def make_recognizer(engines: Mapping[str, Engine], classes: Sequence[str]) -> Recognizer:
-    """A recogniser of loaded methods, with the thresholds that an artifact gets."""
-    return Recognizer(look=engines[LOOK], glance=engines.get(GLANCE), classes=classes, thresholds=Thresholds())
+def make_recognizer(
+    engines: Mapping[str, Engine], classes: Sequence[str], thresholds: Thresholds | None = None
+) -> Recognizer:
+    """A recogniser of loaded methods; default thresholds unless others are given."""
+    return Recognizer(look=engines[LOOK], glance=engines.get(GLANCE), classes=classes, thresholds=thresholds)
+
+
+def eager_engines(artifact: Artifact) -> dict[str, EagerEngine]:
+    """The methods of a float or quantised artifact in PyTorch."""
+    if artifact.is_quantized:
+        model = build_model(artifact.config)
+        assert isinstance(model, Exportable)
+        programs = model.programs()
+        modules = convert_programs(load_qat(artifact), programs)
+        programs = {method: replace(program, module=modules[method]) for method, program in programs.items()}
+    else:
+        model = load_model(artifact)
+        assert isinstance(model, Exportable)
+        programs = model.programs()
+    return {method: EagerEngine(program) for method, program in programs.items()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,11 +82,13 @@ class FrameFigures:
         hands: of each frame.
         scores: against what is there.
         top1_gold_box: share of the hands of known gesture that are named right by a look at their true box.
+        latency_ms: median of a frame, from its pixels to its hands.
     """
 
     hands: tuple[tuple[Hand, ...], ...]
     scores: DetectionScores
     top1_gold_box: float | None
+    latency_ms: float
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -84,13 +106,15 @@ def examine(recognizer: Recognizer, frames: FrameSet, *, title: str, console: Co
         console: where to draw it.
     """
     found: list[tuple[Hand, ...]] = []
-    right = []
+    right, times_ms = [], []
     rows = track(
         range(len(frames)), description=title, console=console, transient=True, disable=not console.is_terminal
     )
     for row in rows:
         frame = frames.frame(row)
+        start = time.perf_counter()
         found.append(tuple(recognizer.recognize(frame.image)))
+        times_ms.append(1e3 * (time.perf_counter() - start))
         for box, label in zip(frame.boxes_px, frame.labels, strict=True):
             if label >= 0:
                 right.append(recognizer.name_box(frame.image, box).label == frames.classes[label])
@@ -98,6 +122,7 @@ def examine(recognizer: Recognizer, frames: FrameSet, *, title: str, console: Co
         hands=tuple(found),
         scores=score_frames(found, frames),
         top1_gold_box=float(np.mean(right)) if right else None,
+        latency_ms=float(np.median(times_ms)),
     )
 
 

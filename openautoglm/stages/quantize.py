@@ -112,6 +112,7 @@ class Quantize:
             teacher=find_teacher(run),
             num_classes=len(run.source.class_names()),
             losses=self.losses,
+            teacher_bf16=self.teacher_bf16,
             optim=self._optim(),
             seed=run.seed,
         )

@@ -10,7 +10,7 @@ from openautoglm.losses import DistillationLoss
 from openautoglm.models import Exportable
 from openautoglm.stages.frames import frames_note, judge_frames
 from openautoglm.stages.run import Outcome, Run
-from openautoglm.stages.training import find_teacher, fresh_student, student_config
+from openautoglm.stages.training import find_teacher, fresh_student, round_to_half, student_config
 from openautoglm.train import LitSpot, OneCycle, fit
 from openautoglm.train.callbacks import FreezeBatchNorm
 
@@ -25,6 +25,7 @@ class Spot:
         batch_size: frames a step.
         learning_rate: at the peak of the cycle.
         weight_decay: of matrices and kernels.
+        teacher_bf16: run the teacher in bfloat16.
         freeze_after: share of the steps after which BatchNorm's statistics stand still: both looks share them.
     """
 
@@ -33,6 +34,7 @@ class Spot:
     batch_size: int = 32
     learning_rate: float = 1e-3
     weight_decay: float = 0.05
+    teacher_bf16: bool = False
     freeze_after: float = 0.4
 
     def __call__(self, run: Run) -> Outcome:
@@ -45,6 +47,7 @@ class Spot:
             teacher=find_teacher(run),
             num_classes=len(run.source.class_names()),
             losses=self.losses,
+            teacher_bf16=self.teacher_bf16,
             optim=OneCycle(learning_rate=self.learning_rate, weight_decay=self.weight_decay),
             seed=run.seed,
         )
@@ -58,6 +61,7 @@ class Spot:
             keep_best=False,  # what dev measures at an epoch's end is the second look alone
             callbacks=[FreezeBatchNorm(after=self.freeze_after)],
         )
+        round_to_half(model)
         save_model(model, folder, config=student_config(run), facts={"stage": "spot"})
         num_params = sum(parameter.numel() for parameter in model.parameters())
         row = judge_frames(run, model.programs(), name="student", architecture=run.model, num_params=num_params)

@@ -53,6 +53,11 @@ class Teach:
     def __call__(self, run: Run) -> Outcome:
         """Leave the teacher in ``teach/``."""
         folder = run.stage_folder("teach")
+        if run.frames is not None and self.artifact is None:
+            raise ValueError(
+                "a run on whole frames trains no teacher: give one that names crops by teacher.artifact=, such as a "
+                "run's distill/, or leave the stage teach out"
+            )
         kept = Path(self.artifact).expanduser() if self.artifact else self._stored(run)
         reused = self.artifact is not None or (kept / "manifest.json").exists()
         if reused:
@@ -67,6 +72,8 @@ class Teach:
             )
         if not reused and not run.quick:
             _copy(artifact, kept)
+        if run.frames is not None:
+            return Outcome(note=f"{artifact.config['architecture']} of {kept.name} names the crops", reused=True)
         row = judge(run, load_model(artifact), name="teacher", architecture=artifact.config["architecture"])
         return Outcome(note=accuracy_note(row), models=(row,), reused=reused)
 

@@ -21,7 +21,8 @@ def net_config(
     """config.json of a registered net: its whole architecture as plain data, defaults included."""
     given = {**arguments, "num_classes": len(classes), "image_size": image_size}
     config = model_config(architecture, given, classes=classes, image_size=image_size)
-    return {**config, "arguments": build_model(config).arguments}
+    whole: Any = build_model(config).arguments
+    return {**config, "arguments": whole, "task": "spot" if whole.get("glance_size") else "classify"}
 
 
 def student_config(run: Run) -> dict[str, Any]:
@@ -59,6 +60,14 @@ def fresh_student(run: Run) -> nn.Module:
         )
     model.load_state_dict(found, strict=False)
     return model
+
+
+def round_to_half(model: nn.Module) -> None:
+    """Round matrices and kernels to what float16 can hold, so that a release may store them so and lose nothing."""
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.ndim > 1:
+                parameter.copy_(parameter.half())
 
 
 def find_teacher(run: Run) -> nn.Module | None:

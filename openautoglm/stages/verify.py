@@ -33,12 +33,14 @@ class Verify:
         num_threads: of each runtime.
         cost: also measure what INT8 costs in accuracy, paired, on test, dev and holdout together.
         groups: name to classes whose accuracy is also told apart.
+        max_loss: accuracy on dev that each threshold of a net for whole frames may cost.
     """
 
     rounds: int = 50
     num_threads: int = 1
     cost: bool = False
     groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    max_loss: float = 0.005
 
     def __call__(self, run: Run) -> Outcome:
         """Leave the result in ``artifact/``."""
@@ -51,7 +53,7 @@ class Verify:
         if run.frames is None:
             exam = CropExam(run, groups=self.groups, cost=self.cost, twins=programs)
         else:
-            exam = FrameExam(run, model.programs())
+            exam = FrameExam(run, next(iter(programs.values())), max_loss=self.max_loss)
         figures = {name: exam.figures(program) for name, program in programs.items()}
         latency = measure(
             {name: exam.call(program) for name, program in programs.items()},
@@ -119,10 +121,15 @@ def _build_artifact(run: Run, programs: Mapping[str, Exported], rows: list[Model
         "programs": described,
         "figures": to_plain([*results.models, *rows]),
         "int8_cost": to_plain(facts.get("int8_cost")),
+        "thresholds": facts.get("thresholds"),
     }
+    config = quantized.config
+    if "thresholds" in facts:
+        config = {**config, "thresholds": facts["thresholds"]["thresholds"]}
 
     def write(fresh: Path) -> None:
-        for name in ("config.json", "model.safetensors", "quantization.json"):
+        store.write_json(fresh / "config.json", config)
+        for name in ("model.safetensors", "quantization.json"):
             shutil.copyfile(quantized.folder / name, fresh / name)
         (fresh / "programs").mkdir()
         for program in shipped:

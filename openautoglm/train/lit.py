@@ -142,6 +142,7 @@ class LitSpot(LitTask):
         num_classes: k.
         teacher: names the same crops; None trains on labels alone.
         losses: name to distillation loss, with a teacher; KD at temperature 4 by default.
+        teacher_bf16: run the teacher in bfloat16.
         task: weights of the losses.
         optim: optimizer and schedule.
         seed: of the randomness inside a step.
@@ -154,11 +155,13 @@ class LitSpot(LitTask):
         num_classes: int,
         teacher: nn.Module | None = None,
         losses: Mapping[str, DistillationLoss] | None = None,
+        teacher_bf16: bool = False,
         task: Spot | None = None,
         optim: OneCycle | None = None,
         seed: int = 0,
     ) -> None:
         spot: Task = task or Spot()
         if teacher is not None:
-            spot = Distill(task=spot, teacher=teacher, losses=losses if losses is not None else {"kd": KD()})
+            losses = losses if losses is not None else {"kd": KD()}
+            spot = Distill(task=spot, teacher=teacher, losses=losses, teacher_bf16=teacher_bf16)
         super().__init__(model=model, task=spot, num_classes=num_classes, optim=optim, seed=seed)

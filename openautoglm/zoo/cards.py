@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+_AP, _GOLD = "hand AP50", "top-1 at true boxes"
+
 
 def write_card(manifest: dict[str, Any]) -> str:
     """README.md of an artifact.
@@ -12,21 +14,25 @@ def write_card(manifest: dict[str, Any]) -> str:
         manifest: what ``manifest.json`` will hold.
     """
     data = manifest["data"]
+    on_frames = any("glance" in program["methods"] for program in manifest["programs"].values())
+    what = "Finds the hands in a picture and names each" if on_frames else "Names the hand on a crop"
+    columns = ["model", "runtime", "kind", "top-1 on test", *([_AP, _GOLD] if on_frames else []), "KB", "ms"]
     lines = [
         f"# {manifest['name']}",
         "",
-        f"Names one of {len(manifest['labels'])} hand gestures on a crop of {data['image_size']} x "
+        f"{what} by one of {len(manifest['labels'])} gestures, on crops of {data['image_size']} x "
         f"{data['image_size']} pixels: {', '.join(manifest['labels'])}.",
         "",
         "## Figures",
         "",
-        "| model | runtime | kind | top-1 on test | KB | ms |",
-        "|---|---|---|---|---|---|",
-        *[_row(row) for row in manifest["figures"]],
+        f"| {' | '.join(columns)} |",
+        "|---" * len(columns) + "|",
+        *[_row(row, on_frames=on_frames) for row in manifest["figures"]],
         "",
         f"Trained on {data['num_train']} pictures of `{data['name']}`, chosen on {data['num_dev']}, "
         f"judged on {data['num_test']}; the judged ones chose nothing.",
         "",
+        *_sources(manifest),
         "## Input and output",
         "",
         f"RGB in [0, 1]; {manifest['resize']}. Shapes, types, scales and zero points of each program stand in "
@@ -42,14 +48,24 @@ def write_card(manifest: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _row(row: dict[str, Any]) -> str:
+def _sources(manifest: dict[str, Any]) -> list[str]:
+    """Whose data is in it, and what that asks for; nothing if the manifest does not say."""
+    if not manifest.get("sources"):
+        return []
+    named = [f"- {text}" for text in manifest["sources"].values()]
+    return ["## Data and licence", "", f"Licence of the weights: {manifest['licence']}. Trained on", "", *named, ""]
+
+
+def _row(row: dict[str, Any], *, on_frames: bool) -> str:
     """One row of the table of figures."""
     latency = row.get("latency_ms") or {}
+    found = [_number(row.get(name), 100, ".2f", " %") for name in ("hand_ap50", "top1_gold_box")]
     cells = [
         row["name"],
         row["runtime"],
         row["kind"],
         _number(row.get("top1"), 100, ".2f", " %"),
+        *(found if on_frames else []),
         _number(row.get("size_kb"), 1, ".0f"),
         _number(latency.get("median"), 1, ".2f"),
     ]

@@ -158,6 +158,21 @@ def test_unlabelled_pictures_are_mixed_in(make_parquet):
     assert module.fingerprint != GestureData(source=source).fingerprint
 
 
+def test_first_epochs_are_small(make_parquet):
+    source = ParquetGestures(root=str(make_parquet({"train": [0, 1, 2] * 40})), image_size=48, id_column="image_id")
+    small = GestureData(source=source, batch_size=8, small_px=32, small_epochs=1)
+    whole = GestureData(source=source, batch_size=8)
+    first, expected = next(iter(small.train_dataloader())), next(iter(whole.train_dataloader()))
+    assert first.image.shape == (8, 3, 32, 32)
+    assert torch.equal(first.label, expected.label)  # the same pictures, shrunk
+    assert (first.image.mean((2, 3)) - expected.image.mean((2, 3))).abs().max() < 0.02
+    small.set_epoch(1)
+    whole.set_epoch(1)
+    assert torch.equal(next(iter(small.train_dataloader())).image, next(iter(whole.train_dataloader())).image)
+    with pytest.raises(ValueError, match="small_px=8 should be at least 32"):
+        GestureData(source=source, small_px=8).train_dataloader()
+
+
 def test_unlabelled_pictures_must_be_there(photos, make_parquet):
     sampler = BalancedSampler(unlabelled_fraction=0.5)
     with pytest.raises(ValueError, match="folder has no unlabelled pictures"):

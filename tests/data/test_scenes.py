@@ -14,7 +14,7 @@ from openautoglm.data.sampler import SceneSampler
 from openautoglm.data.scene_augment import SceneAugment
 from openautoglm.data.spot import SpotData
 from openautoglm.data.transforms import Augment
-from openautoglm.tensors import EMPTY, SpotBatch
+from openautoglm.tensors import EMPTY, NOWHERE, SpotBatch
 
 pytestmark = [
     # about Lightning's set-up, not about the data
@@ -117,6 +117,22 @@ def test_batches_of_training(source):
         assert set(batch.labels[there].tolist()) <= {-1, 0, 2}
         assert (batch.crops.index.diff() >= 0).all()
         assert torch.bincount(batch.crops.index, minlength=4).max() <= 2
+
+
+def test_plain_crops_join_those_of_the_frames(source):
+    data = module(source, crops=Crops(), plain_crops=3, crops_per_frame=1)
+    batches = epoch_of(data, 0)
+    assert len(batches) == len(data.train_dataloader()) == 22 // 4
+    alone = epoch_of(module(source, crops=Crops(), crops_per_frame=1), 0)
+    for batch, scenes in zip(batches, alone, strict=True):
+        assert torch.equal(batch.image, scenes.image)
+        assert torch.equal(batch.crops.image[:-3], scenes.crops.image)
+        assert batch.crops.index[-3:].tolist() == [NOWHERE] * 3
+        assert len(batch.crops.label) == len(batch.crops.index) == len(batch.crops.image)
+    assert equal(batches, epoch_of(data, 0))
+    assert not equal(batches, epoch_of(data, 1))
+    with pytest.raises(ValueError, match="plain_crops=3 should be 0"):
+        module(source, plain_crops=3)
 
 
 def test_pictures_show_what_their_boxes_say(source):

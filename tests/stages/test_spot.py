@@ -96,6 +96,62 @@ def test_one_pte_holds_both_methods(spot_run):
     assert {"programs/model.glance.onnx", "programs/model.look.onnx"} < manifest["programs"].keys()
 
 
+def test_thresholds_are_chosen_on_dev_and_shipped(spot_run):
+    config = json.loads((spot_run / "artifact/config.json").read_text())
+    manifest = json.loads((spot_run / "artifact/manifest.json").read_text())
+    assert config["task"] == "spot"
+    assert manifest["thresholds"]["thresholds"] == config["thresholds"]
+    assert manifest["thresholds"]["chosen_on"] == "dev"
+    assert Recognizer.from_pretrained(spot_run, runtime="litert").thresholds.hand == config["thresholds"]["hand"]
+
+
+@pytest.mark.parametrize("runtime", ["litert", "eager"])
+def test_evaluate_measures_what_verify_did(spot_run, tmp_path, capsys, runtime):
+    from openautoglm.cli.evaluate import main
+
+    data = [word for word in WORDS if word.startswith("data.")]
+    target = tmp_path / "figures.json"
+    assert main([f"artifact={spot_run}", f"runtime={runtime}", "data=scenes", *data, f"json={target}"]) == 0
+    figures = json.loads(target.read_text())
+    expected = read_results(spot_run).model("model.tflite")
+    assert figures["num_samples"] == 13
+    assert figures["latency_ms"] > 0
+    if runtime == "litert":
+        for name in ("top1", "hand_ap50", "map50", "top1_gold_box"):
+            assert figures[name] == pytest.approx(getattr(expected, name), abs=1e-6)
+
+
+def test_a_run_becomes_a_release(spot_run, tmp_path, frame):
+    import torch
+
+    from openautoglm.zoo.listing import describe
+    from openautoglm.zoo.release import release
+
+    released = release(spot_run, "openautoglm-tiny", sources=["scenes"], root=tmp_path)
+    info = describe(released)
+    assert (info.name, info.task, info.licence) == ("openautoglm-tiny", "spot", "Apache-2.0")
+    assert released.weights.stat().st_size < 0.75 * (spot_run / "spot/model.safetensors").stat().st_size
+    card = (released.folder / "README.md").read_text()
+    assert "rendered by openautoglm" in card
+    assert "hand AP50" in card
+    image = torch.rand(1, 3, 64, 64)
+    float_model = AutoModel.from_pretrained(spot_run / "spot")
+    assert torch.equal(AutoModel.from_pretrained(released.folder)(image), float_model(image))
+    again, first = (
+        Recognizer.from_pretrained(folder, runtime="litert").recognize(frame) for folder in (released.folder, spot_run)
+    )
+    assert again == first
+    with pytest.raises(ValueError, match="unknown sources moon; known are hagrid"):
+        release(spot_run, "x", sources=["moon"], root=tmp_path)
+
+
+def test_a_run_on_frames_trains_no_teacher(place, capsys):
+    from openautoglm.cli.train import main
+
+    assert main([*(word for word in WORDS if "rounds" not in word), "stage=[teach,spot,quantize]"]) == 2
+    assert "give one that names crops by teacher.artifact=" in capsys.readouterr().err
+
+
 def test_the_artifact_loads_with_both_methods(spot_run):
     import torch
 

@@ -53,6 +53,20 @@ def test_label_smoothing_has_bounds():
         Classify(label_smoothing=1)
 
 
+def test_a_teacher_answers_among_what_an_unlabelled_picture_can_show():
+    """Row 1 is unlabelled and can be class 1 or 2, so the teacher's favourite, class 0, gets nothing."""
+    taught = torch.tensor([[3.0, 1.0, 0.0], [3.0, 1.0, 0.0]])
+    student = torch.zeros(2, 3)
+    task = Distill(
+        task=Classify(), teacher=Fixed(taught), losses={"kd": KD(temperature=1.0)}, unlabelled_classes=[1, 2]
+    )
+    found = task.train_step(Fixed(student).eval(), batch(0, -1)).parts["kd"].item()
+    p = 1 / (1 + math.exp(-1.0))
+    unlabelled = p * math.log(3 * p) + (1 - p) * math.log(3 * (1 - p))
+    labelled = kd_loss(student[:1], taught[:1], temperature=1.0).item()
+    assert found == pytest.approx((labelled + unlabelled) / 2, abs=1e-5)
+
+
 class TestDistill:
     def build(self):
         torch.manual_seed(0)

@@ -1,0 +1,48 @@
+"""Thresholds are chosen for what they may cost, by a dev set made up here."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+from openautoglm.bench.detection import DetectionScores
+from openautoglm.runtime.recognizer import Stats, Thresholds
+from openautoglm.stages.frames import FrameFigures
+from openautoglm.stages.thresholds import choose_thresholds
+
+
+def world(ap_at, top1_at):
+    """A recogniser whose figures follow from its thresholds."""
+
+    def recognizer_at(thresholds):
+        skipped = 0 if thresholds.sure is None else round(100 * (1 - thresholds.sure))
+        return SimpleNamespace(thresholds=thresholds, stats=Stats(num_skipped=skipped))
+
+    def examine(recognizer):
+        limits = recognizer.thresholds
+        scores = DetectionScores(
+            top1=top1_at(limits.sure), hand_ap50=ap_at(limits.hand), map50=None, num_frames=100, num_hands=100
+        )
+        return FrameFigures(hands=((object(),),) * 100, scores=scores, top1_gold_box=None, latency_ms=1.0)
+
+    return recognizer_at, examine
+
+
+def test_highest_hand_and_lowest_sure_that_cost_little():
+    chosen = choose_thresholds(
+        *world(lambda hand: 0.9 - max(0.0, hand - 0.2), lambda sure: 0.9 if sure is None or sure >= 0.8 else 0.8),
+        start=Thresholds(crop_margin=0.2),
+        max_loss=0.06,
+    )
+    assert chosen.thresholds.hand == 0.25
+    assert chosen.thresholds.sure == 0.8
+    assert chosen.thresholds.crop_margin == 0.2
+    assert chosen.looks_saved == 0.2
+    assert chosen.top1 == (0.9, 0.9)
+
+
+def test_a_glance_that_always_costs_too_much_is_never_believed():
+    chosen = choose_thresholds(
+        *world(lambda hand: 0.9, lambda sure: 0.9 if sure is None else 0.5), start=Thresholds(), max_loss=0.005
+    )
+    assert chosen.thresholds.sure is None
+    assert chosen.looks_saved == 0.0
