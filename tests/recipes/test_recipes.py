@@ -7,6 +7,7 @@ from openautoglm.cli.launch import check
 from openautoglm.cli.recipes import find_groups, find_recipes, shipped_folder
 
 RECIPES = find_recipes()
+FURTHER_ROOTS = {"spot_hagrid_int8": ("frames.crops.root", "frames.others.webcam.root")}
 
 
 @pytest.fixture(params=RECIPES)
@@ -28,7 +29,8 @@ def test_overrides_are_few(recipe):
 
 
 def test_composes_and_binds(recipe, tmp_path):
-    config = compose_config("train", [f"recipe={recipe.name}", f"++data.root='{tmp_path}'"])
+    roots = ["data.root", *FURTHER_ROOTS.get(recipe.name, ())]
+    config = compose_config("train", [f"recipe={recipe.name}", *(f"++{root}='{tmp_path}'" for root in roots)])
     check(config)
     assert config.recipe == recipe.name
 
