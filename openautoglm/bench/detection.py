@@ -63,7 +63,7 @@ def score_frames(found: Sequence[Sequence[Hand]], frames: FrameSet) -> Detection
         raise ValueError(f"{len(frames)} frames of {frames.name} need as many lists of hands, got {len(found)}")
     best = [sorted(hands, key=lambda hand: -hand.score)[:MOST_HANDS] for hands in found]
     known = np.flatnonzero(frames.frame_labels >= 0)
-    right = [_gesture(best[row]) == frames.classes[frames.frame_labels[row]] for row in known]
+    right = [gesture_of(best[row]) == frames.classes[frames.frame_labels[row]] for row in known]
     rows = np.flatnonzero(frames.complete)
     truths, hands = [frames.frame(int(row)) for row in rows], [best[row] for row in rows]
     num_hands = sum(len(truth.labels) for truth in truths)
@@ -120,8 +120,8 @@ def box_iou(one: NDArray[np.floating], two: NDArray[np.floating]) -> NDArray[np.
     return iou
 
 
-def _gesture(hands: Sequence[Hand]) -> str | None:
-    """The gesture a frame is taken for."""
+def gesture_of(hands: Sequence[Hand]) -> str | None:
+    """The gesture a frame is taken for, of hands best first; None where there is none."""
     return next((hand.label for hand in hands if hand.label != NO_GESTURE), None)
 
 

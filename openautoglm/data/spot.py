@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 import lightning
 import numpy as np
@@ -257,51 +257,6 @@ class SpotData(lightning.LightningDataModule):
             crop_size=self.crop_size,
             crop_margin=self.crop_margin,
             batch_size=self.eval_batch_size,
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class FrameMix:
-    """What a run on whole frames trains on; the arguments of ``SpotData`` that do not depend on the net.
-
-    Attributes:
-        source: frames to train on, to choose with and to measure on.
-        others: name to frames that only train; the names are for the command line.
-        crops: hand crops that frames are composed of.
-        plain_crops: crops of a batch that the second look sees as they are.
-        plain: balance of these, and which part of them has no label.
-        plain_augment: changes to them.
-        crops_per_frame: hands of each training picture that are cut out.
-        sampler: mixes the sources.
-        augment: changes to training pictures.
-    """
-
-    source: FrameSource
-    others: Mapping[str, FrameSource] = field(default_factory=dict)
-    crops: Source | None = None
-    plain_crops: int = 0
-    plain: BalancedSampler | None = None
-    plain_augment: Augment | None = None
-    crops_per_frame: int = 2
-    sampler: SceneSampler = field(default_factory=SceneSampler)
-    augment: SceneAugment = field(default_factory=SceneAugment)
-
-    def data(self, *, image_size: int, crop_size: int, batch_size: int, seed: int) -> SpotData:
-        """Loaders for a net that glances at ``image_size`` and looks at ``crop_size`` pixels."""
-        return SpotData(
-            source=self.source,
-            others=tuple(self.others.values()),
-            crops=self.crops,
-            plain_crops=self.plain_crops,
-            plain=self.plain,
-            plain_augment=self.plain_augment,
-            crops_per_frame=self.crops_per_frame,
-            sampler=self.sampler,
-            augment=self.augment,
-            image_size=image_size,
-            crop_size=crop_size,
-            batch_size=batch_size,
-            seed=seed,
         )
 
 

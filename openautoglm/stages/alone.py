@@ -22,6 +22,8 @@ class Alone:
         learning_rate: at the peak of the cycle.
         weight_decay: of matrices and kernels.
         label_smoothing: share of the target spread over all classes.
+        small_px: side of the pictures in the first ``small_epochs``.
+        small_epochs: first epochs on shrunk pictures, as many as the student beside the teacher has.
     """
 
     epochs: int
@@ -29,6 +31,8 @@ class Alone:
     learning_rate: float = 4e-3
     weight_decay: float = 0.05
     label_smoothing: float = 0.1
+    small_px: int = 64
+    small_epochs: int = 0
 
     def __call__(self, run: Run) -> Outcome:
         """Leave the student in ``alone/``."""
@@ -42,7 +46,7 @@ class Alone:
             optim=OneCycle(learning_rate=self.learning_rate, weight_decay=self.weight_decay),
             seed=run.seed,
         )
-        data = run.data(batch_size=self.batch_size)
+        data = run.data(batch_size=self.batch_size, small_px=self.small_px, small_epochs=self.small_epochs)
         fit(lit, data, folder=folder, title="alone", epochs=self.epochs, settings=run.settings)
         save_model(model, folder, config=config, facts={"stage": "alone", "settings": asdict(self)})
         row = judge(run, model, name="student alone", architecture=run.model)

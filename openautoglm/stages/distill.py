@@ -10,7 +10,7 @@ import torch
 from openautoglm.api import load_model, save_model
 from openautoglm.losses import DistillationLoss
 from openautoglm.stages.run import Outcome, Run
-from openautoglm.stages.training import accuracy_note, fresh_student, judge, student_config
+from openautoglm.stages.training import accuracy_note, fresh_student, judge, student_config, unlabelled_classes
 from openautoglm.train import LitDistill, OneCycle, fit
 
 
@@ -57,7 +57,7 @@ class Distill:
             losses=self.losses,
             label_weight=self.label_weight,
             teacher_bf16=self.teacher_bf16,
-            unlabelled_classes=run.unlabelled_classes,
+            unlabelled_classes=unlabelled_classes(run),
             label_smoothing=self.label_smoothing,
             optim=OneCycle(learning_rate=self.learning_rate, weight_decay=self.weight_decay),
             seed=run.seed,

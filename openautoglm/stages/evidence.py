@@ -16,7 +16,7 @@ from openautoglm.data.contact import contact_sheet
 from openautoglm.stages.evaluate import Logits
 
 FOLDER = "pictures"
-_MAX_MISTAKES = 24
+MAX_MISTAKES = 24
 
 
 def confusion(model: str, logits: Logits, images: ImageSet) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def mistakes(run_folder: Path, logits: Logits, images: ImageSet) -> tuple[Mistak
     scores = shifted / shifted.sum(axis=1, keepdims=True)
     predicted = logits.argmax(axis=1)
     wrong = np.flatnonzero(predicted != images.labels)
-    worst = wrong[np.argsort(-scores[wrong, predicted[wrong]], kind="stable")][:_MAX_MISTAKES]
+    worst = wrong[np.argsort(-scores[wrong, predicted[wrong]], kind="stable")][:MAX_MISTAKES]
     (run_folder / FOLDER).mkdir(exist_ok=True)
     found = []
     for number, row in enumerate(worst):

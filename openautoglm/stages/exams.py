@@ -18,6 +18,7 @@ from openautoglm.runtime.recognizer import LOOK, Recognizer, Thresholds
 from openautoglm.stages import evidence
 from openautoglm.stages.evaluate import Logits, predict, predict_each, top1
 from openautoglm.stages.exported import Exported, shown
+from openautoglm.stages.frame_evidence import frame_evidence
 from openautoglm.stages.frames import FrameFigures, eager_engines, examine, make_recognizer
 from openautoglm.stages.run import Run
 from openautoglm.stages.thresholds import Chosen, choose_thresholds
@@ -182,9 +183,10 @@ class FrameExam:
         frames = cycle([np.array(self._test.frame(row).image) for row in range(0, len(self._test), step)])
         return lambda: recognizer.recognize(next(frames))
 
-    def facts(self, program: Exported) -> dict[str, Any]:  # noqa: ARG002
-        """The thresholds and what they do on dev."""
-        return {"thresholds": {**to_plain(self._chosen), "chosen_on": "dev"}}
+    def facts(self, program: Exported) -> dict[str, Any]:
+        """Confusion, mistakes, the thresholds and what they do on dev."""
+        shown = frame_evidence(program.shown, self._run.folder, self._answers(program).hands, self._test)
+        return {**shown, "thresholds": {**to_plain(self._chosen), "chosen_on": "dev"}}
 
     def _answers(self, program: Exported) -> FrameFigures:
         if program.name not in self._figures:

@@ -19,7 +19,7 @@ from openautoglm.losses import DistillationLoss
 from openautoglm.models import Exportable
 from openautoglm.stages.frames import frames_note, judge_frames
 from openautoglm.stages.run import Outcome, Run
-from openautoglm.stages.training import accuracy_note, find_teacher, judge
+from openautoglm.stages.training import accuracy_note, find_teacher, judge, unlabelled_classes
 from openautoglm.train import LitDistill, LitSpot, LitTask, OneCycle, fit
 from openautoglm.train.callbacks import FreezeQAT
 
@@ -100,7 +100,7 @@ class Quantize:
             losses=self.losses,
             label_weight=self.label_weight,
             teacher_bf16=self.teacher_bf16,
-            unlabelled_classes=run.unlabelled_classes,
+            unlabelled_classes=unlabelled_classes(run),
             optim=self._optim(),
             seed=run.seed,
         )

@@ -28,9 +28,10 @@ from openautoglm.bench.result import (
 )
 from openautoglm.data.base import ImageSet, Source, Split
 from openautoglm.data.frames import FrameSet, FrameSource
+from openautoglm.data.mix import FrameMix
 from openautoglm.data.module import GestureData
 from openautoglm.data.sampler import BalancedSampler
-from openautoglm.data.spot import FrameMix, SpotData
+from openautoglm.data.spot import SpotData
 from openautoglm.data.transforms import Augment
 from openautoglm.train import FitSettings, clean
 from openautoglm.types import Artifact
@@ -139,20 +140,6 @@ class Run:
             small_px=small_px,
             small_epochs=small_epochs,
         )
-
-    @property
-    def unlabelled_classes(self) -> tuple[int, ...] | None:
-        """Indices of the classes that unlabelled pictures may show, None where all of them may.
-
-        Raises:
-            ValueError: the data set names a class that it does not have.
-        """
-        names, classes = getattr(self.source, "unlabelled_classes", None), self.source.class_names()
-        if names is None:
-            return None
-        if strange := sorted(set(names) - set(classes)):
-            raise ValueError(f"unlabelled_classes holds {', '.join(strange)}; the classes are {', '.join(classes)}")
-        return tuple(classes.index(name) for name in names)
 
     def scenes(self, *, batch_size: int) -> SpotData:
         """Loaders for a training on whole frames."""

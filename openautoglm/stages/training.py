@@ -62,6 +62,20 @@ def fresh_student(run: Run) -> nn.Module:
     return model
 
 
+def unlabelled_classes(run: Run) -> tuple[int, ...] | None:
+    """Indices of the classes that a run's unlabelled pictures may show, None where all of them may.
+
+    Raises:
+        ValueError: the data set names a class that it does not have.
+    """
+    names, classes = getattr(run.source, "unlabelled_classes", None), run.source.class_names()
+    if names is None:
+        return None
+    if strange := sorted(set(names) - set(classes)):
+        raise ValueError(f"unlabelled_classes holds {', '.join(strange)}; the classes are {', '.join(classes)}")
+    return tuple(classes.index(name) for name in names)
+
+
 def round_to_half(model: nn.Module) -> None:
     """Round matrices and kernels to what float16 can hold, so that a release may store them so and lose nothing."""
     with torch.no_grad():

@@ -72,6 +72,19 @@ def test_every_row_has_the_figures_of_frames(spot_run):
     assert "hand AP50" not in (spot_run / "report.html").read_text() or results.model("model.pte").hand_ap50 is not None
 
 
+def test_the_report_shows_what_is_mixed_up(spot_run):
+    results = read_results(spot_run)
+    matrix = np.array(results.confusion.matrix)
+    assert matrix.shape == (len(results.data.classes),) * 2
+    assert np.trace(matrix) / matrix.sum() == pytest.approx(results.model("model.pte").top1)
+    wrong = int(matrix.sum() - np.trace(matrix))
+    assert len(results.mistakes) == min(wrong, 24)
+    for mistake in results.mistakes:
+        assert mistake.truth != mistake.predicted
+        assert (spot_run / mistake.image).exists()
+    assert "Which gestures are mixed up" in (spot_run / "report.html").read_text()
+
+
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_the_artifact_recognises_frames_in_each_runtime(spot_run, frame, runtime):
     recognizer = Recognizer.from_pretrained(spot_run, runtime=runtime)
