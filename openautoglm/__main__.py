@@ -9,6 +9,8 @@ from pathlib import Path
 
 from openautoglm.cli.errors import guard
 
+_MODEL = "openautoglm-small"
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code: 0, 2 for a mistake in the command, 130 after Ctrl-C."""
@@ -51,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     release.add_argument("--sources", metavar="SOURCE", nargs="+", required=True, help="all that it was trained on")
     recognize = commands.add_parser("recognize", help="the hands in pictures, a video or before a camera")
     recognize.add_argument("source", metavar="SOURCE", help="a picture, a folder of pictures, a video, or camera:0")
-    recognize.add_argument("--model", metavar="NAME_OR_FOLDER", required=True, help="as for info")
+    recognize.add_argument("--model", metavar="NAME_OR_FOLDER", default=_MODEL, help=f"as for info (default: {_MODEL})")
     recognize.add_argument("--runtime", choices=("executorch", "litert", "onnx"), default="executorch")
     recognize.add_argument("--threads", metavar="N", type=int, default=1, help="of the runtime (default: 1)")
     recognize.add_argument("--json", metavar="FILE", type=Path, help="the hands of every frame, and its time in ms")

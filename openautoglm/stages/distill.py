@@ -10,7 +10,14 @@ import torch
 from openautoglm.api import load_model, save_model
 from openautoglm.losses import DistillationLoss
 from openautoglm.stages.run import Outcome, Run
-from openautoglm.stages.training import accuracy_note, fresh_student, judge, student_config, unlabelled_classes
+from openautoglm.stages.training import (
+    accuracy_note,
+    fresh_student,
+    judge,
+    round_to_half,
+    student_config,
+    unlabelled_classes,
+)
 from openautoglm.train import LitDistill, OneCycle, fit
 
 
@@ -70,6 +77,7 @@ class Distill:
         )
         fit(lit, data, folder=folder, title="distill", epochs=self.epochs, settings=run.settings)
         facts = {"stage": "distill", "losses": {name: vars(loss) for name, loss in self.losses.items()}}
+        round_to_half(model)
         save_model(model, folder, config=config, facts=facts)
         row = judge(run, model, name="student distilled", architecture=run.model)
         return Outcome(note=accuracy_note(row), models=(row,))
