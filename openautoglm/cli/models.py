@@ -104,7 +104,7 @@ def _figures(rows: list[dict[str, Any]]) -> Table:
 def _table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False)
     for name in columns:
-        table.add_column(name, justify="right" if name in _NUMBERS else "left", overflow="fold")
+        table.add_column(name, justify="right" if name in _NUMBERS else "left", overflow="fold", no_wrap=name == "name")
     return table
 
 

@@ -20,7 +20,7 @@ SOURCES = {
     "scenes": "rendered by openautoglm; Apache-2.0",
 }
 """Data that released weights may come from, and on what terms."""
-_LICENCES = {"hagrid": "HaGRID's public licence (a rework of CC BY-SA 4.0)"}
+_LICENCES = {"hagrid": "HaGRID's own (from CC BY-SA 4.0)"}
 """Of the weights, where a source asks for one; the strictest source decides."""
 _FLOAT_STAGES = ("spot", "distill")
 
