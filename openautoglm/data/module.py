@@ -6,11 +6,11 @@ import hashlib
 from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
-import lightning
 import numpy as np
 import torch
 
 from openautoglm.data.base import ImageSet, Source
+from openautoglm.data.epochs import EpochData
 from openautoglm.data.loader import EvalLoader, TrainLoader
 from openautoglm.data.sampler import BalancedSampler
 from openautoglm.data.transforms import Augment
@@ -33,7 +33,7 @@ def load_unlabelled(source: Source, fraction: float) -> ImageSet:
     return source.load_unlabelled()
 
 
-class GestureData(lightning.LightningDataModule):
+class GestureData(EpochData):
     """Reads a source and yields batches; what epoch n holds depends on ``seed`` and n alone.
 
     Args:
@@ -73,7 +73,6 @@ class GestureData(lightning.LightningDataModule):
         self.eval_batch_size = eval_batch_size
         self.small_px, self.small_epochs = small_px, small_epochs
         self.num_prefetch = num_prefetch
-        self._epoch = 0
         self._sets: dict[str, ImageSet] = {}
 
     @property
@@ -131,14 +130,6 @@ class GestureData(lightning.LightningDataModule):
         if stage == "test":
             _ = self.test
 
-    def set_epoch(self, epoch: int) -> None:
-        """Say which epoch comes next, when no trainer is attached."""
-        self._epoch = epoch
-
-    def current_epoch(self) -> int:
-        """The trainer's epoch or, without one, what ``set_epoch`` said."""
-        return self.trainer.current_epoch if self.trainer is not None else self._epoch
-
     def train_dataloader(self) -> TrainLoader:
         """Balanced, augmented batches of the current epoch."""
         return TrainLoader(
@@ -150,7 +141,7 @@ class GestureData(lightning.LightningDataModule):
             mirror=self.source.mirror,
             seed=self.seed,
             epoch=self.current_epoch,
-            shard=lambda: (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size),
+            shard=self.shard,
             small_px=self.small_px,
             small_epochs=self.small_epochs,
             num_prefetch=self.num_prefetch,

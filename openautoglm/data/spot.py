@@ -6,12 +6,12 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 
-import lightning
 import numpy as np
 import torch
 
 from openautoglm.data.base import ImageSet, Source, Split
 from openautoglm.data.compose import Composer
+from openautoglm.data.epochs import EpochData
 from openautoglm.data.frames import FrameSet, FrameSource
 from openautoglm.data.loader import TrainLoader
 from openautoglm.data.module import load_unlabelled
@@ -23,7 +23,7 @@ from openautoglm.data.transforms import Augment
 from openautoglm.tensors import Batch, SpotBatch
 
 
-class SpotData(lightning.LightningDataModule):
+class SpotData(EpochData):
     """Reads frames and yields batches; what epoch n holds depends on ``seed`` and n alone.
 
     Args:
@@ -90,7 +90,6 @@ class SpotData(lightning.LightningDataModule):
         self.seed = seed
         self.eval_batch_size = eval_batch_size
         self.num_prefetch = num_prefetch
-        self._epoch = 0
         self._sets: dict[Split, FrameSet] = {}
         self._further: tuple[FrameSet, ...] | None = None
         self._crop_set: ImageSet | None = None
@@ -160,14 +159,6 @@ class SpotData(lightning.LightningDataModule):
         if stage == "test":
             _ = self.test
 
-    def set_epoch(self, epoch: int) -> None:
-        """Say which epoch comes next, when no trainer is attached."""
-        self._epoch = epoch
-
-    def current_epoch(self) -> int:
-        """The trainer's epoch or, without one, what ``set_epoch`` said."""
-        return self.trainer.current_epoch if self.trainer is not None else self._epoch
-
     @property
     def unlabelled(self) -> ImageSet | None:
         """Crops for distillation only; None unless ``plain`` asks for some."""
@@ -195,12 +186,9 @@ class SpotData(lightning.LightningDataModule):
             mirror=self.mirror,
             seed=self.seed,
             epoch=self.current_epoch,
-            shard=self._shard,
+            shard=self.shard,
         )
         return WithCrops(scenes=scenes, crops=crops)
-
-    def _shard(self) -> tuple[int, int]:
-        return (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)
 
     def _scenes(self) -> SceneLoader:
         return SceneLoader(
@@ -216,7 +204,7 @@ class SpotData(lightning.LightningDataModule):
             mirror=self.mirror,
             seed=self.seed,
             epoch=self.current_epoch,
-            shard=self._shard,
+            shard=self.shard,
             num_prefetch=self.num_prefetch,
         )
 
