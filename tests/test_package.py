@@ -61,6 +61,15 @@ def test_readme_shows_the_committed_figures(path):
     assert [figure for figure in told if figure not in readme] == []
 
 
+def test_readme_shows_the_figures_of_nano():
+    from openautoglm.bench.result import from_plain
+
+    found = from_plain(json.loads((ROOT / "recipes/results/studies/hagrid_int8_nano.json").read_text(encoding="utf-8")))
+    model = found.model("model.pte")
+    told = f"names {100 * model.top1:.1f} % right in {model.size_kb:.0f} KB and {model.latency_ms.median:.2f} ms"
+    assert told in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
 def test_readme_shows_the_study_of_the_synthetic_task():
     found = json.loads((ROOT / "recipes/results/studies/synthetic.json").read_text(encoding="utf-8"))
     readme = (ROOT / "README.md").read_text(encoding="utf-8")

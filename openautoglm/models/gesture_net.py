@@ -218,7 +218,7 @@ class _Both(nn.Module):
 
 @register
 def openautoglm_nano(**arguments: Any) -> GestureNet:
-    """0.4 M parameters, 19 M MACs at 96 px."""
+    """0.5 M parameters, 19 M MACs at 96 px."""
     sizes: dict[str, Any] = {"dims": (16, 32, 64, 96, 160), "depths": (1, 1, 1), "head_dim": 256}
     return GestureNet(**{**sizes, "glance_dim": 48, **arguments})
 
@@ -238,7 +238,7 @@ def openautoglm_base(**arguments: Any) -> GestureNet:
 
 @register
 def openautoglm_large(**arguments: Any) -> GestureNet:
-    """5.6 M parameters, 179 M MACs at 96 px."""
+    """5.3 M parameters, 178 M MACs at 96 px."""
     sizes: dict[str, Any] = {"dims": (48, 96, 160, 288, 576), "depths": (1, 2, 1), "head_dim": 1024}
     return GestureNet(**{**sizes, **arguments})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast, get_args
+from typing import Literal
 
 import numpy as np
 import torch
@@ -173,7 +173,7 @@ class FrameEvaluation:
 def evaluate_frames(
     *,
     artifact: str,
-    runtime: str,
+    runtime: RuntimeName | Literal["eager"],
     source: FrameSource,
     split: Split,
     num_threads: int = 1,
@@ -188,7 +188,7 @@ def evaluate_frames(
         thresholds = Thresholds.from_config(found.config)
         recognizer = make_recognizer(eager_engines(found), classes, thresholds)
     else:
-        recognizer = Recognizer.from_pretrained(artifact, runtime=_known(runtime), num_threads=num_threads)
+        recognizer = Recognizer.from_pretrained(artifact, runtime=runtime, num_threads=num_threads)
     figures = examine(recognizer, frames, title=f"evaluate {runtime}", console=console or Console())
     return FrameEvaluation(
         artifact=str(found.manifest.get("name", found.folder.name)),
@@ -203,13 +203,6 @@ def evaluate_frames(
         latency_ms=figures.latency_ms,
         num_threads=num_threads,
     )
-
-
-def _known(runtime: str) -> RuntimeName:
-    for name in get_args(RuntimeName):
-        if name == runtime:
-            return cast(RuntimeName, name)
-    raise ValueError(f"runtime={runtime} is none of {', '.join(get_args(RuntimeName))}, eager")
 
 
 def _runner(artifact: Artifact, runtime: str, num_threads: int) -> Callable[[NDArray[np.float32]], Logits]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 from torchmetrics.functional.classification import multiclass_confusion_matrix
 
@@ -19,21 +20,27 @@ FOLDER = "pictures"
 MAX_MISTAKES = 24
 
 
-def confusion(model: str, logits: Logits, images: ImageSet) -> dict[str, Any]:
-    """Confusion matrix and recall a class, as facts for results.json."""
+def confusion(
+    model: str, answers: NDArray[np.int64], truth: NDArray[np.int64], classes: tuple[str, ...]
+) -> dict[str, Any]:
+    """Confusion matrix and recall a class, as facts for results.json.
+
+    Args:
+        model: whose answers they are.
+        answers: class indices, ``(n,)``.
+        truth: class indices, ``(n,)``.
+        classes: their names.
+    """
     import torch
 
-    num_classes = len(images.classes)
     matrix = multiclass_confusion_matrix(
-        torch.from_numpy(logits.argmax(axis=1)), torch.from_numpy(np.asarray(images.labels)), num_classes
+        torch.from_numpy(answers), torch.from_numpy(np.array(truth)), len(classes)
     ).numpy()
     support = matrix.sum(axis=1)
-    recall = tuple(float(matrix[row, row] / support[row]) if support[row] else None for row in range(num_classes))
+    recall = tuple(float(matrix[row, row] / count) if count else None for row, count in enumerate(support))
     return {
         "confusion": ConfusionResult(model=model, matrix=tuple(tuple(map(int, row)) for row in matrix)),
-        "per_class": PerClassResult(
-            model=model, classes=images.classes, recall=recall, support=tuple(map(int, support))
-        ),
+        "per_class": PerClassResult(model=model, classes=classes, recall=recall, support=tuple(map(int, support))),
     }
 
 

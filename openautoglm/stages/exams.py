@@ -85,7 +85,9 @@ class CropExam:
     def facts(self, program: Exported) -> dict[str, Any]:
         """Confusion, mistakes, groups, a contact sheet and the cost of INT8."""
         logits = self._answers(program)
-        facts: dict[str, Any] = evidence.confusion(program.shown, logits, self._test)
+        facts: dict[str, Any] = evidence.confusion(
+            program.shown, logits.argmax(axis=1), self._test.labels, self._test.classes
+        )
         facts["groups"] = evidence.group_accuracy(self._groups, logits, self._test)
         facts["mistakes"] = evidence.mistakes(self._run.folder, logits, self._test)
         facts["contact_sheet"] = evidence.sheet(self._run.folder, self._run.load("train"))

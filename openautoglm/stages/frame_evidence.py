@@ -7,14 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from torchmetrics.functional.classification import multiclass_confusion_matrix
 
 from openautoglm.bench.detection import gesture_of
-from openautoglm.bench.result import ConfusionResult, MistakeResult, PerClassResult
+from openautoglm.bench.result import MistakeResult
 from openautoglm.data.frames import NO_GESTURE, FrameSet
 from openautoglm.runtime.drawing import draw_hands
-from openautoglm.stages.evidence import FOLDER, MAX_MISTAKES
+from openautoglm.stages.evidence import FOLDER, MAX_MISTAKES, confusion
 from openautoglm.types import Hand
 
 _NOTHING = "nothing"
@@ -35,19 +33,9 @@ def frame_evidence(model: str, run_folder: Path, found: Sequence[Sequence[Hand]]
     facts: dict[str, Any] = {"mistakes": _mistakes(run_folder, rows, truth, answers, found, frames)}
     if NO_GESTURE in frames.classes:
         # where no gesture is found, that is the answer
-        given = [frames.classes.index(answer or NO_GESTURE) for answer in answers]
-        facts |= _confusion(model, truth, given, frames.classes)
+        given = np.array([frames.classes.index(answer or NO_GESTURE) for answer in answers], np.int64)
+        facts |= confusion(model, given, np.array(truth, np.int64), frames.classes)
     return facts
-
-
-def _confusion(model: str, truth: list[int], given: list[int], classes: tuple[str, ...]) -> dict[str, Any]:
-    matrix = multiclass_confusion_matrix(torch.tensor(given), torch.tensor(truth), len(classes)).numpy()
-    support = matrix.sum(axis=1)
-    recall = tuple(float(matrix[row, row] / count) if count else None for row, count in enumerate(support))
-    return {
-        "confusion": ConfusionResult(model=model, matrix=tuple(tuple(map(int, row)) for row in matrix)),
-        "per_class": PerClassResult(model=model, classes=classes, recall=recall, support=tuple(map(int, support))),
-    }
 
 
 def _mistakes(

@@ -16,7 +16,7 @@ from torch import Tensor
 from openautoglm.api import build_model, load_model, load_qat
 from openautoglm.bench.detection import DetectionScores, score_frames
 from openautoglm.bench.result import ModelResult
-from openautoglm.compress.pt2e import convert_programs
+from openautoglm.compress.pt2e import QATModel, convert_programs
 from openautoglm.data.base import Split
 from openautoglm.data.frames import FrameSet
 from openautoglm.models import Exportable, Program
@@ -61,17 +61,18 @@ def make_recognizer(
 
 def eager_engines(artifact: Artifact) -> dict[str, EagerEngine]:
     """The methods of a float or quantised artifact in PyTorch."""
+    model = build_model(artifact.config) if artifact.is_quantized else load_model(artifact)
+    assert isinstance(model, Exportable)
+    programs = model.programs()
     if artifact.is_quantized:
-        model = build_model(artifact.config)
-        assert isinstance(model, Exportable)
-        programs = model.programs()
-        modules = convert_programs(load_qat(artifact), programs)
-        programs = {method: replace(program, module=modules[method]) for method, program in programs.items()}
-    else:
-        model = load_model(artifact)
-        assert isinstance(model, Exportable)
-        programs = model.programs()
+        programs = in_integers(load_qat(artifact), programs)
     return {method: EagerEngine(program) for method, program in programs.items()}
+
+
+def in_integers(qat: QATModel, programs: Mapping[str, Program]) -> dict[str, Program]:
+    """The programs of a net as its quantised graph computes them."""
+    modules = convert_programs(qat, programs)
+    return {method: replace(program, module=modules[method]) for method, program in programs.items()}
 
 
 @dataclass(frozen=True, kw_only=True)

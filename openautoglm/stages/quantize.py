@@ -12,12 +12,12 @@ from torch import nn
 
 from openautoglm.api import load_model, save_tensors
 from openautoglm.bench.result import ModelResult
-from openautoglm.compress.pt2e import QATModel, convert, convert_programs, prepare_qat
+from openautoglm.compress.pt2e import QATModel, convert, prepare_qat
 from openautoglm.compress.state import quantized_state
 from openautoglm.export.backend import get_backend
 from openautoglm.losses import DistillationLoss
 from openautoglm.models import Exportable
-from openautoglm.stages.frames import frames_note, judge_frames
+from openautoglm.stages.frames import frames_note, in_integers, judge_frames
 from openautoglm.stages.run import Outcome, Run
 from openautoglm.stages.training import accuracy_note, find_teacher, judge, unlabelled_classes
 from openautoglm.train import LitDistill, LitSpot, LitTask, OneCycle, fit
@@ -86,9 +86,7 @@ class Quantize:
             row = judge(run, convert(qat), name="student QAT", architecture=run.model)
         else:
             assert isinstance(model, Exportable)
-            shapes = model.programs()
-            modules = convert_programs(qat, shapes)
-            programs = {method: replace(program, module=modules[method]) for method, program in shapes.items()}
+            programs = in_integers(qat, model.programs())
             row = judge_frames(run, programs, name="student QAT", architecture=run.model, num_params=num_params)
         return replace(row, kind="int8", num_params=num_params)
 

@@ -61,11 +61,11 @@ def choose_thresholds(
     for sure in _SURE:
         recognizer = recognizer_at(replace(chosen, sure=sure))
         found = examine(recognizer)
-        stats = recognizer.stats
-        # a look at a true box is part of the exam, not of the work
-        looks = sum(len(hands) for hands in found.hands)
-        if stats.num_skipped and _lost(looked.scores.top1, found.scores.top1) <= max_loss:
-            chosen, figures, looks_saved = replace(chosen, sure=sure), found, stats.num_skipped / looks
+        skipped = recognizer.stats.num_skipped
+        if skipped and _lost(looked.scores.top1, found.scores.top1) <= max_loss:
+            # of the hands that were found: the exam's looks at true boxes are not part of the work
+            looks_saved = skipped / sum(len(hands) for hands in found.hands)
+            chosen, figures = replace(chosen, sure=sure), found
             break
     return Chosen(
         thresholds=chosen,
