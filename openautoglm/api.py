@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from openautoglm.models import Exportable, TimmClassifier, create_model
 from openautoglm.types import Artifact
-from openautoglm.zoo import store
+from openautoglm.zoo import hub, store
 
 if TYPE_CHECKING:
     from openautoglm.compress.pt2e import QATModel
@@ -118,10 +118,11 @@ class AutoModel:
 
     @staticmethod
     def from_pretrained(name_or_folder: str | Path) -> nn.Module:
-        """The model of a released name, an artifact's folder or a run's folder; its checksums are verified first.
+        """The model of a released name, a folder or the Hugging Face Hub; its checksums are verified first.
 
         Args:
-            name_or_folder: such as ``"runs/distill_int8/2026-11-22_12-00-00"``.
+            name_or_folder: such as ``"openautoglm-small"``, ``"runs/distill_int8/2026-11-22_12-00-00"`` or
+                ``"hf://owner/name"``.
 
         Returns:
             A module in evaluation mode: RGB in [0, 1], ``(b, 3, h, w)``, to logits ``(b, k)``.
@@ -130,3 +131,17 @@ class AutoModel:
             ValueError: there is no such artifact, or a file of it is corrupt.
         """
         return load_model(store.find(name_or_folder))
+
+    @staticmethod
+    def push_to_hub(name_or_folder: str | Path, address: str, *, private: bool = False) -> str:
+        """Put an artifact, the one of a run included, on the Hugging Face Hub; returns its page.
+
+        Args:
+            name_or_folder: as for ``from_pretrained``; its checksums are verified first.
+            address: ``"hf://owner/name"``.
+            private: of a repository that does not exist yet.
+
+        Raises:
+            ValueError: there is no such artifact, or the account of ``hf auth login`` may not write there.
+        """
+        return hub.push(store.find(name_or_folder).folder, address, private=private)

@@ -79,10 +79,38 @@ def wilson_interval(num_correct: int, num_samples: int) -> Interval:
         raise ValueError(
             f"{num_correct} right of {num_samples} is no proportion: needs 0 <= right <= samples, samples > 0"
         )
-    share, z2 = num_correct / num_samples, Z_95**2
+    return _score_interval(num_correct / num_samples, num_samples)
+
+
+def _score_interval(share: float, num_samples: float) -> Interval:
+    z2 = Z_95**2
     centre = (share + z2 / (2 * num_samples)) / (1 + z2 / num_samples)
     half = Z_95 / (1 + z2 / num_samples) * math.sqrt(share * (1 - share) / num_samples + z2 / (4 * num_samples**2))
     return Interval(max(0.0, centre - half), min(1.0, centre + half))
+
+
+def grouped_interval(correct: ArrayLike, groups: ArrayLike) -> Interval:
+    """95 % score interval of an accuracy over pictures that come in groups, such as people.
+
+    Wilson's interval for as many pictures as would vary alike if all were independent: the variance of the ratio
+    estimator over groups, against the binomial one (the design effect of L. Kish, "Survey Sampling", 1965, 5.4).
+
+    Args:
+        correct: whether each picture was named right.
+        groups: group of each picture.
+    """
+    right, names = _answers(correct, "correct"), np.asarray(groups)
+    if names.shape != right.shape:
+        raise ValueError(f"one group a picture needed: {right.size} pictures, groups of shape {names.shape}")
+    _, rows = np.unique(names, return_inverse=True)
+    sizes, hits = np.bincount(rows), np.bincount(rows, weights=right)
+    share, num, num_groups = float(right.mean()), right.size, len(sizes)
+    binomial = share * (1 - share) / num
+    effect = 1.0
+    if binomial > 0 and num_groups > 1:
+        spread = float(np.square(hits - share * sizes).sum()) * num_groups / (num_groups - 1) / num**2
+        effect = max(1.0, spread / binomial)
+    return _score_interval(share, num / effect)
 
 
 def paired_difference_interval(a_correct: ArrayLike, b_correct: ArrayLike) -> PairedDifference:

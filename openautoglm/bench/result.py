@@ -13,6 +13,12 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from openautoglm.bench.findings import ConfusionResult as ConfusionResult
+from openautoglm.bench.findings import EstimateResult as EstimateResult
+from openautoglm.bench.findings import GroupResult as GroupResult
+from openautoglm.bench.findings import Int8Cost as Int8Cost
+from openautoglm.bench.findings import MistakeResult as MistakeResult
+from openautoglm.bench.findings import PerClassResult as PerClassResult
 from openautoglm.bench.plain import build
 
 FILE_NAME = "results.json"
@@ -122,63 +128,6 @@ class ModelResult:
 
 
 @dataclass(frozen=True)
-class PerClassResult:
-    """Recall and number of test pictures, class by class."""
-
-    model: str
-    classes: tuple[str, ...]
-    recall: tuple[float | None, ...]
-    support: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class GroupResult:
-    """Accuracy over the test pictures of some of the classes; the answer may be any class."""
-
-    name: str
-    classes: tuple[str, ...]
-    top1: float | None
-    num_samples: int
-
-
-@dataclass(frozen=True)
-class ConfusionResult:
-    """Counts: a row a true class, a column a predicted one."""
-
-    model: str
-    matrix: tuple[tuple[int, ...], ...]
-
-
-@dataclass(frozen=True)
-class MistakeResult:
-    """A test picture that was named wrong; ``image`` is relative to the run folder."""
-
-    id: str
-    truth: str
-    predicted: str
-    score: float | None = None
-    image: str | None = None
-
-
-@dataclass(frozen=True)
-class Int8Cost:
-    """Accuracy of the float export minus that of the INT8 file, each in the runtime, on the same pictures.
-
-    Attributes:
-        difference: as a fraction; positive is a loss.
-        ci95: 95 % interval, see ``openautoglm.bench.paired``.
-        test_net_loss: pictures of the test split alone that were lost, net.
-    """
-
-    runtime: str
-    num_samples: int
-    difference: float
-    ci95: tuple[float, float] | None = None
-    test_net_loss: int | None = None
-    extra: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class Results:
     """All of ``results.json``. Frozen: ``with_…`` return a changed copy."""
 
@@ -203,6 +152,7 @@ class Results:
     mistakes: tuple[MistakeResult, ...] = ()
     contact_sheet: str | None = None
     int8_cost: Int8Cost | None = None
+    estimate: EstimateResult | None = None
     extra: dict[str, Any] = field(default_factory=dict)
 
     def model(self, name: str) -> ModelResult | None:

@@ -13,6 +13,7 @@ python scripts/train.py recipe=NAME [key=value …]
 
   model=NAME init=NAME_OR_FOLDER    architecture; whose weights it starts from
   data=NAME data.root=PATH          pictures; seed=0 decides every random choice
+  data.dry_run=true                 what the data holds: counts, problems, first pictures; nothing is trained
   stages.distill.epochs=3           any setting; --cfg job prints them all with their values
   trainer.accelerator=auto trainer.devices=2 trainer.precision=bf16-mixed trainer.fast_dev_run=true
   logger=csv|wandb                  where the curves go

@@ -87,7 +87,8 @@ def start(launch: Launch, progress: Progress, folder: Path | None = None) -> Pat
         progress: told the folder as soon as there is one.
         folder: where a new run goes, ``runs/<recipe>/<time>`` unless given.
     """
-    from openautoglm.stages.run import Run, run_stages
+    from openautoglm.stages.loop import run_stages
+    from openautoglm.stages.run import Run
     from openautoglm.train import FitSettings
 
     run, values = launch.run, launch.run.config

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from openautoglm.cli.compose import compose_config
+from openautoglm.cli.dry_run import dry_run
 from openautoglm.cli.errors import OK, guard
 from openautoglm.cli.help import train_help
 from openautoglm.cli.launch import Progress, describe, new_launch, old_launch, start
@@ -25,7 +27,10 @@ def _train(argv: Sequence[str], progress: Progress) -> int:
     if options.show_help:
         print(train_help(options.overrides))
         return OK
-    resume, overrides = take(options.overrides, "resume")
+    dry, overrides = take(options.overrides, "data.dry_run")
+    if dry == "True":
+        return dry_run(compose_config("train", overrides).values)
+    resume, overrides = take(overrides, "resume")
     folder: Path | None = find_run(resume) if resume else None
     if options.sweep or (folder is not None and (folder / SWEEP_FILE).exists()):
         from openautoglm.cli.sweep import run_sweep

@@ -95,6 +95,7 @@ def prepare_qat(
         raise ValueError(f"batch_norm must be 'train' or 'fold', got {batch_norm!r}")
     source = copy.deepcopy(model).train(batch_norm == "train")
     _keep_batch_norms_alive(source)
+    _write_nothing_in_place(source)
     images = example if example.shape[0] > 1 else example.repeat(2, 1, 1, 1)
     shape = {0: torch.export.Dim("batch", min=2)}
     if dynamic_size:
@@ -109,6 +110,13 @@ def prepare_qat(
     surgery.restore_batch_norm_settings(graph, settings)
     surgery.follow_weights(graph)
     return QATModel(graph)
+
+
+def _write_nothing_in_place(model: nn.Module) -> None:
+    """To a graph an in-place ReLU is a side effect, which stays when nothing reads it: a glance in every look."""
+    for module in model.modules():
+        if isinstance(module, nn.ReLU):
+            module.inplace = False
 
 
 def _keep_batch_norms_alive(model: nn.Module, *, smallest: float = 1e-6) -> None:

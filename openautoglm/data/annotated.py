@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from openautoglm.data.base import Split
 from openautoglm.data.images import SUFFIXES
@@ -48,14 +48,6 @@ def split_of(*names: str) -> Split | None:
     """The split that folders or files are named after: ``("images", "train2017")`` is train."""
     words = [word for name in names for word in re.split("[^a-z]+", name.lower())]
     return next((SPLIT_FOLDERS[word] for word in words if word in SPLIT_FOLDERS), None)
-
-
-def path_below(folder: Path, name: str) -> Path:
-    """A path that a file of the data set gives, which must not lead out of its folder."""
-    plain = PurePosixPath(name.replace("\\", "/"))
-    if plain.is_absolute() or ".." in plain.parts or re.match("[A-Za-z]:", name):
-        raise ValueError(f"the annotations name the picture {name!r}, which lies outside {folder}; correct that name")
-    return folder / plain
 
 
 def pictures_in(folder: Path) -> dict[str, Path]:

@@ -61,12 +61,15 @@ class Source(Protocol):
     Attributes:
         name: short name, such as ``"synthetic"``.
         image_size: side of the square pictures, in pixels.
-        mirror: whether a mirrored picture keeps its label.
     """
 
     name: str
     image_size: int
-    mirror: bool
+
+    @property
+    def mirror(self) -> bool:
+        """Whether a mirrored picture keeps its label."""
+        ...
 
     def load(self, split: Split) -> ImageSet:
         """Read a split, from the cache where possible."""

@@ -16,16 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from openautoglm.home import cache_dir
+
 _SPARE_BYTES = 64 * 2**20
 _STALE_S = 24 * 3600
 _SAMPLED_ABOVE_BYTES = 256 * 2**20
 _SAMPLE_BYTES = 4 * 2**20
-
-
-def cache_dir() -> Path:
-    """Folder of all caches: ``$OPENAUTOGLM_HOME``, else ``~/.cache/openautoglm``; not created here."""
-    home = os.environ.get("OPENAUTOGLM_HOME")
-    return Path(home).expanduser() if home else Path.home() / ".cache" / "openautoglm"
 
 
 def cached_arrays(

@@ -13,9 +13,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from openautoglm.data.annotated import Annotated, Category, path_below, split_of
+from openautoglm.data.annotated import Annotated, Category, split_of
 from openautoglm.data.base import Split
 from openautoglm.data.frame_store import corners
+from openautoglm.data.paths import path_below
 
 _SAMPLE = 20
 

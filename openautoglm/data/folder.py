@@ -1,14 +1,16 @@
-"""A person's own pictures: a folder a class, with or without folders for the splits above.
+"""A person's own pictures: a folder a class, with or without folders for the splits above, or a zip file of it.
 
 Layouts: ``root/<class>/...`` or ``root/{train,val,test}/<class>/...`` (``val`` may be called ``validation``, ``valid``
-or ``dev``). A split without a folder is cut out of train, class by class, by a hash of the path; where train and val
-are there without test, val is the figure. A class of one picture is in train only, one of two in train and dev, and
-both are named in ``problems``.
+or ``dev``), or pictures with one table beside them that names file and class. A video stands for some of its frames.
+A split without a folder is cut out of train, class by class, by a hash of the path; where train and val are there
+without test, val is the figure. A class of one picture is in train only, one of two in train and dev, and both are
+named in ``problems``.
 """
 
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,18 +25,41 @@ from openautoglm.data.store import Encoded, open_pictures, write_pictures
 
 _log = logging.getLogger(__name__)
 _PARTS: tuple[Split, ...] = ("train", "dev", "test")
+_SIDES = frozenset(
+    {
+        "left",
+        "right",
+        "links",
+        "rechts",
+        "gauche",
+        "droite",
+        "izquierda",
+        "derecha",
+        "sinistra",
+        "destra",
+        "esquerda",
+        "direita",
+        "lewo",
+        "prawo",
+        "왼쪽",
+        "오른쪽",
+    }
+)
 
 
 class FolderGestures:
     """Pictures in a folder a class.
 
     Args:
-        root: the folder.
+        root: the folder or zip file.
         image_size: side of the square pictures, in pixels.
-        dev_fraction: part of each class that chooses everything, where there is no folder for it.
-        test_fraction: part of each class that is read for the figure only, where there is no folder for it.
+        dev_fraction: part of each class that chooses everything, where there is no folder for it; 0 keeps every
+            picture for training, which then stands in for the split, see ``holds_out``.
+        test_fraction: part of each class that is read for the figure only, where there is no folder for it; likewise.
         seed: of the split.
-        mirror: whether a mirrored picture keeps its label.
+        mirror: whether a mirrored picture keeps its label; None looks for words such as left and right in the
+            classes' names.
+        frames_every: of the frames of a video each so-and-so-many-th is a picture.
         name: short name for people and results.
         classes: names in the order of a model that the pictures are for; None takes the folders' names, sorted.
             A folder of another name is refused, a class without a folder is not.
@@ -48,24 +73,47 @@ class FolderGestures:
         dev_fraction: float = 0.1,
         test_fraction: float = 0.15,
         seed: int = 0,
-        mirror: bool = True,
+        mirror: bool | None = None,
+        frames_every: int = 10,
         name: str = "folder",
         classes: Sequence[str] | None = None,
     ) -> None:
-        if min(dev_fraction, test_fraction) <= 0 or dev_fraction + test_fraction >= 1:
+        if min(dev_fraction, test_fraction) < 0 or dev_fraction + test_fraction >= 1:
             raise ValueError(
                 f"dev_fraction={dev_fraction} and test_fraction={test_fraction} leave nothing to train on; both are "
-                "parts of the pictures, larger than 0, and sum to less than 1"
+                "parts of the pictures, 0 or more, and sum to less than 1"
             )
+        if frames_every < 1:
+            raise ValueError(f"frames_every={frames_every} should be at least 1")
         self.root = str(root)
+        self.frames_every = frames_every
         self.image_size = image_size
         self.dev_fraction = dev_fraction
         self.test_fraction = test_fraction
         self.seed = seed
-        self.mirror = mirror
+        self._mirror = mirror
         self.name = name
         self.classes = tuple(classes) if classes is not None else None
         self._found: Scan | None = None
+
+    @property
+    def mirror(self) -> bool:
+        """Whether a mirrored picture keeps its label."""
+        if self._mirror is not None:
+            return self._mirror
+        try:
+            return not speaks_of_sides(self.class_names())
+        except ValueError:  # isinstance() asks too, before anything is read; load() will say what is wrong
+            return False
+
+    @property
+    def mirror_note(self) -> str | None:
+        """What was assumed about mirroring, for people; None where they said it themselves."""
+        if self._mirror is not None:
+            return None
+        if found := speaks_of_sides(self.class_names()):
+            return f"pictures are not mirrored: sides matter to {_quoted(found)} (data.mirror=true if they do not)"
+        return "pictures are also shown mirrored: no class is named after a side (data.mirror=false if sides matter)"
 
     def class_names(self) -> tuple[str, ...]:
         """Names of the class folders, sorted, unless they were given."""
@@ -80,6 +128,10 @@ class FolderGestures:
             )
         return self.classes
 
+    def holds_out(self, split: Split) -> bool:
+        """Whether a split has pictures that are not trained on."""
+        return split in self._scan().parts
+
     def load(self, split: Split) -> ImageSet:
         """Read a split, from the cache where possible."""
         scan = self._scan()
@@ -90,6 +142,8 @@ class FolderGestures:
             )
         # a folder that holds val alone is measured on it, whatever the split is called
         part: Split = "dev" if split == "test" and scan.parts == {"dev"} else split
+        if part not in scan.parts and "train" in scan.parts and not self._fraction(part):
+            part = "train"
         if part not in scan.parts:
             raise ValueError(
                 f"{self.root} has no pictures for {split}, only for {_quoted(sorted(scan.parts))}; add a folder "
@@ -98,6 +152,9 @@ class FolderGestures:
         found = open_pictures(self._store(scan, classes), part, name=f"{self.name}/{split}", classes=classes)
         self._check(found, split)
         return replace(found, problems=scan.notes + found.problems) if part == _first(scan) else found
+
+    def _fraction(self, part: Split) -> float:
+        return {"dev": self.dev_fraction, "test": self.test_fraction}.get(part, 1.0)
 
     def _store(self, scan: Scan, classes: tuple[str, ...]) -> Path:
         rows = [(picture.name, picture.content, picture.label, picture.part) for picture in scan.pictures]
@@ -139,7 +196,11 @@ class FolderGestures:
     def _scan(self) -> Scan:
         if self._found is None:
             self._found = scan_folder(
-                self.root, dev_fraction=self.dev_fraction, test_fraction=self.test_fraction, seed=self.seed
+                self.root,
+                dev_fraction=self.dev_fraction,
+                test_fraction=self.test_fraction,
+                seed=self.seed,
+                every=self.frames_every,
             )
             for note in self._found.notes:
                 _log.warning("%s: %s", self.name, note)
@@ -149,6 +210,11 @@ class FolderGestures:
 def _first(scan: Scan) -> Split:
     """The split that carries the notes about the whole folder, so that they are told once."""
     return next(part for part in _PARTS if part in scan.parts)
+
+
+def speaks_of_sides(names: Sequence[str]) -> list[str]:
+    """The names that hold a word for left or right."""
+    return [name for name in names if _SIDES.intersection(re.split(r"[\W_]+", name.lower())) or set("左右") & set(name)]
 
 
 def _quoted(names: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import warnings
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ SUFFIXES = frozenset(
     f".{name}" for name in ("jpg", "jpeg", "jfif", "png", "bmp", "webp", "gif", "tif", "tiff", "avif", "heic", "heif")
 )
 """Names that count as pictures in a folder; one that cannot be read is reported, not passed over."""
+_HEIF = frozenset((".heic", ".heif"))
 
 
 def load_square(source: bytes | Path, image_size: int) -> NDArray[np.uint8]:
@@ -59,6 +61,8 @@ def pad_square(picture: Image.Image, image_size: int) -> NDArray[np.uint8]:
 
 
 def _decode(source: bytes | Path, image_size: int | None) -> Image.Image:
+    if isinstance(source, Path) and source.suffix.lower() in _HEIF and not _reads_heif():
+        raise ValueError("HEIC pictures need a further package: pip install 'openautoglm[heic]'")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -74,6 +78,17 @@ def _decode(source: bytes | Path, image_size: int | None) -> Image.Image:
         raise ValueError("more pixels than a photograph has") from None
     except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, struct.error, MemoryError) as error:
         raise ValueError(str(error) or type(error).__name__) from None
+
+
+@cache
+def _reads_heif() -> bool:
+    """Whether there is a library for the pictures of Apple's phones; Pillow learns to use it."""
+    try:
+        from pillow_heif import register_heif_opener
+    except ImportError:
+        return False
+    register_heif_opener()
+    return True
 
 
 def _upright(picture: Image.Image) -> Image.Image:

@@ -27,6 +27,7 @@ class FrameMix:
         crops_per_frame: hands of each training picture that are cut out.
         sampler: mixes the sources.
         augment: changes to training pictures.
+        num_prefetch: training batches that a thread makes ahead, the same ones; 0 for none.
     """
 
     source: FrameSource
@@ -38,9 +39,19 @@ class FrameMix:
     crops_per_frame: int = 2
     sampler: SceneSampler = field(default_factory=SceneSampler)
     augment: SceneAugment = field(default_factory=SceneAugment)
+    num_prefetch: int = 0
 
-    def data(self, *, image_size: int, crop_size: int, batch_size: int, seed: int) -> SpotData:
-        """Loaders for a net that glances at ``image_size`` and looks at ``crop_size`` pixels."""
+    def data(
+        self,
+        *,
+        image_size: int,
+        crop_size: int,
+        batch_size: int,
+        seed: int,
+        small_px: int = 128,
+        small_epochs: int = 0,
+    ) -> SpotData:
+        """Loaders for a net that glances at ``image_size`` and looks at ``crop_size`` pixels; small at first."""
         return SpotData(
             source=self.source,
             others=tuple(self.others.values()),
@@ -54,5 +65,8 @@ class FrameMix:
             image_size=image_size,
             crop_size=crop_size,
             batch_size=batch_size,
+            small_px=small_px,
+            small_epochs=small_epochs,
             seed=seed,
+            num_prefetch=self.num_prefetch,
         )

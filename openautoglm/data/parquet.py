@@ -12,7 +12,7 @@ from openautoglm.data.cache import cached_arrays, content_key
 from openautoglm.data.images import DECODE_VERSION
 from openautoglm.data.splits import hash_position
 from openautoglm.data.store import Encoded, open_pictures, write_pictures
-from openautoglm.data.tables import Table, open_files, open_table
+from openautoglm.data.tables import NoSplitError, Table, open_files, open_table
 from openautoglm.tensors import UNLABELLED
 
 
@@ -32,8 +32,10 @@ class ParquetGestures:
         unlabelled_files: name pattern of parquet files whose labels are not known.
         unlabelled_classes: the only classes that these pictures may show, where that much is known; a teacher's
             answer is then one of them.
-        dev_fraction: part of train, the ids that hash below it, that chooses everything.
+        dev_fraction: part of train, the ids that hash below it, that chooses everything; 0 keeps every picture for
+            training, which then stands in for dev, see ``holds_out``.
         holdout_fraction: the part after dev, kept out of training to measure the cost of INT8.
+        test_fraction: the part after that, read for the figure only where there is no ``test_split``; 0 likewise.
         mirror: whether a mirrored picture keeps its label.
     """
 
@@ -52,13 +54,13 @@ class ParquetGestures:
         unlabelled_classes: Sequence[str] | None = None,
         dev_fraction: float = 0.08,
         holdout_fraction: float = 0.0,
+        test_fraction: float = 0.15,
         mirror: bool = True,
     ) -> None:
-        if dev_fraction <= 0 or holdout_fraction < 0 or dev_fraction + holdout_fraction >= 1:
-            raise ValueError(
-                f"dev_fraction={dev_fraction} and holdout_fraction={holdout_fraction} leave nothing to train on; "
-                "both are parts of train and sum to less than 1"
-            )
+        fractions = {"dev": dev_fraction, "holdout": holdout_fraction, "test": test_fraction}
+        if min(fractions.values()) < 0 or sum(fractions.values()) >= 1:
+            said = ", ".join(f"{name}_fraction={value}" for name, value in fractions.items())
+            raise ValueError(f"{said} leave nothing to train on; they are parts of train and sum to less than 1")
         self.root = str(root)
         self.image_size = image_size
         self.name = name
@@ -71,6 +73,7 @@ class ParquetGestures:
         self.unlabelled_classes = tuple(unlabelled_classes) if unlabelled_classes is not None else None
         self.dev_fraction = dev_fraction
         self.holdout_fraction = holdout_fraction
+        self.test_fraction = test_fraction
         self.mirror = mirror
         self._tables: dict[str, Table] = {}
 
@@ -85,15 +88,24 @@ class ParquetGestures:
                 raise error from None
         return self._classes(table)
 
+    def holds_out(self, split: Split) -> bool:
+        """Whether a split has pictures that are not trained on."""
+        if split == "test":
+            return self._has_test or self.test_fraction > 0
+        return split == "train" or self.dev_fraction > 0
+
     def load(self, split: Split) -> ImageSet:
         """Read a split, from the cache where possible."""
-        if split == "test":
+        if not self.holds_out(split):
+            split = "train"
+        if split == "test" and self._has_test:
             return self._read(self.test_split, "test")
         found = self._read(self.train_split, split)
         if not len(found):
+            setting = f"{split}_fraction"
             raise ValueError(
                 f"{split} of {self.name} is empty: {self._table(self.train_split).num_rows} pictures and "
-                f"dev_fraction={self.dev_fraction} leave none for it; raise dev_fraction or add pictures"
+                f"{setting}={getattr(self, setting, 0)} leave none for it; raise {setting} or add pictures"
             )
         return found
 
@@ -106,17 +118,32 @@ class ParquetGestures:
         if self.unlabelled_files is None:
             raise ValueError(f"{self.name} names no unlabelled_files; set them or do without unlabelled pictures")
         table = open_files(self.root, self.unlabelled_files)
-        test_ids = frozenset(self._ids(self._table(self.test_split)))
+        test_ids = frozenset(self._ids(self._table(self.test_split))) if self._has_test else frozenset()
         folder = self._store(table, ("unlabelled",), test_ids)
         return self._open(folder, "unlabelled")
 
     def _read(self, source_split: str, part: str) -> ImageSet:
         table = self._table(source_split)
-        parts = ("test",) if part == "test" else ("train", "dev", "holdout")
+        parts: tuple[str, ...] = ("train", "dev", "holdout")
+        if not self._has_test and self.test_fraction:
+            parts = (*parts, "test")
+        if source_split == self.test_split:
+            parts = ("test",)
         return self._open(self._store(table, parts, frozenset()), part)
 
     def _open(self, folder: Path, part: str) -> ImageSet:
         return open_pictures(folder, part, name=f"{self.name}/{part}", classes=self.class_names())
+
+    @property
+    def _has_test(self) -> bool:
+        """Whether there is a split for the figure; what is neither that nor train may be meant, so it is asked for."""
+        try:
+            self._table(self.test_split)
+        except NoSplitError as error:
+            if error.splits != {self.train_split}:
+                raise
+            return False
+        return True
 
     def _table(self, split: str) -> Table:
         if split not in self._tables:
@@ -127,7 +154,9 @@ class ParquetGestures:
 
     def _store(self, table: Table, parts: tuple[str, ...], left_out: frozenset[str]) -> Path:
         columns = [self.image_column, self.label_column, *([self.id_column] if self.id_column else [])]
-        slices = (parts, self.dev_fraction, self.holdout_fraction, sorted(left_out))
+        slices: tuple[object, ...] = (parts, self.dev_fraction, self.holdout_fraction, sorted(left_out))
+        if "test" in parts and parts != ("test",):
+            slices = (*slices, self.test_fraction)
         key = content_key(DECODE_VERSION, table.fingerprint, self.image_size, columns, slices)
 
         def build(folder: Path) -> None:
@@ -170,10 +199,14 @@ class ParquetGestures:
     def _part(self, image_id: str, parts: tuple[str, ...]) -> str | None:
         if parts == ("test",):
             return "test"
-        position = hash_position(image_id)
-        if position < self.dev_fraction + self.holdout_fraction:
-            part = "dev" if position < self.dev_fraction else "holdout"
-            return part if part in parts else None
+        position, stop = hash_position(image_id), 0.0
+        cut = {"dev": self.dev_fraction, "holdout": self.holdout_fraction}
+        if "test" in parts:
+            cut["test"] = self.test_fraction
+        for part, fraction in cut.items():
+            stop += fraction
+            if position < stop:
+                return part if part in parts else None
         return parts[0]
 
     def _ids(self, table: Table) -> Iterator[str]:

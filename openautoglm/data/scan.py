@@ -9,9 +9,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from openautoglm.data.archive import VIDEO_SUFFIXES, unpacked, video_frames
 from openautoglm.data.base import Split
 from openautoglm.data.cache import file_hash
 from openautoglm.data.images import SUFFIXES
+from openautoglm.data.labels import read_labels
+from openautoglm.data.paths import path_below
 from openautoglm.data.splits import hash_position
 
 SPLIT_FOLDERS: dict[str, Split] = {
@@ -70,15 +73,25 @@ class Scan:
         return tuple(sorted({picture.label for picture in self.pictures}))
 
 
-def scan_folder(root: str, *, dev_fraction: float, test_fraction: float, seed: int) -> Scan:
-    """Find, compare and split the pictures of ``root/<class>/`` or ``root/<split>/<class>/``."""
+def scan_folder(root: str, *, dev_fraction: float, test_fraction: float, seed: int, every: int = 10) -> Scan:
+    """Find, compare and split the pictures of ``root/<class>/`` or ``root/<split>/<class>/``, or of a zip of these.
+
+    Args:
+        root: folder or zip file.
+        dev_fraction: see ``FolderGestures``.
+        test_fraction: likewise.
+        seed: of the split.
+        every: of the frames of a video each so-and-so-many-th is a picture.
+    """
     folder = Path(root).expanduser()
     if not folder.exists():
         raise ValueError(f"there is no folder {root}; give a folder that holds one folder of pictures a class")
+    if folder.is_file() and folder.suffix.lower() == ".zip":
+        folder = unpacked(folder)
     if not folder.is_dir():
-        raise ValueError(f"{root} is a file; give the folder that holds one folder of pictures a class")
+        raise ValueError(f"{root} is a file; give the folder that holds one folder of pictures a class, or a zip of it")
     notes: list[str] = []
-    pictures = _without_copies(_find(folder, notes), notes)
+    pictures = _without_copies(_find(folder, notes, every), notes)
     if not pictures:
         raise ValueError(
             f"{root} holds no pictures in class folders; expected {root}/<class>/<picture>.jpg or "
@@ -88,35 +101,63 @@ def scan_folder(root: str, *, dev_fraction: float, test_fraction: float, seed: i
     return Scan(pictures=tuple(sorted(pictures, key=lambda it: it.name)), notes=tuple(notes))
 
 
-def _find(root: Path, notes: list[str]) -> list[Found]:
+def _find(root: Path, notes: list[str], every: int) -> list[Found]:
     splits = {path: SPLIT_FOLDERS.get(path.name.lower()) for path in _folders(root)}
     # a class may be called "test"; a split folder is one that holds class folders
     has_splits = any(part and _folders(path) for path, part in splits.items())
     if not has_splits:
-        return list(_classes(root, root, None, notes))
+        return list(_tabled(root, notes) or _classes(root, root, None, notes, every))
     found: list[Found] = []
     for path, part in splits.items():
         if part is None:
             notes.append(f"{path.name}/ is neither train, val nor test and was not read")
         else:
-            found += _classes(root, path, part, notes)
+            found += _classes(root, path, part, notes, every)
     return found
 
 
-def _classes(root: Path, folder: Path, part: Split | None, notes: list[str]) -> Iterator[Found]:
+def _classes(root: Path, folder: Path, part: Split | None, notes: list[str], every: int) -> Iterator[Found]:
     for class_folder in _folders(folder):
-        empty = True
+        empty, label = True, _plain(class_folder.name)
         for path in _pictures(class_folder):
             empty = False
-            yield Found(
-                path=path,
-                name=_plain(path.relative_to(root).as_posix()),
-                label=_plain(class_folder.name),
-                part=part,
-                content=file_hash(path),
-            )
+            name, content = _plain(path.relative_to(root).as_posix()), file_hash(path)
+            if path.suffix.lower() in VIDEO_SUFFIXES:
+                yield from _frames(Found(path=path, name=name, label=label, part=part, content=content), every, notes)
+            else:
+                yield Found(path=path, name=name, label=label, part=part, content=content)
         if empty:
             notes.append(f"{class_folder.relative_to(root).as_posix()}/ holds no pictures")
+
+
+def _frames(video: Found, every: int, notes: list[str]) -> Iterator[Found]:
+    """Every n-th frame of a video as a picture."""
+    try:
+        frames = video_frames(video.path, video.content, every)
+    except ValueError as error:
+        notes.append(f"{video.name}: {error}, left out")
+        return
+    for path in frames:
+        content = f"{video.content}/{path.stem}"
+        yield replace(video, path=path, name=f"{video.name}/{path.name}", content=content)
+
+
+def _tabled(root: Path, notes: list[str]) -> list[Found]:
+    """Pictures in one folder whose classes stand in a table beside them; none where there is no such table."""
+    tables = sorted(path for path in root.iterdir() if path.suffix.lower() in (".csv", ".tsv"))
+    if not tables:
+        return []
+    if len(tables) > 1:
+        names = ", ".join(path.name for path in tables)
+        raise ValueError(f"{root} holds the tables {names}; keep the one that says which class each picture is")
+    found = []
+    for name, label in read_labels(tables[0]):
+        path = path_below(root, name)
+        if not path.is_file():
+            notes.append(f"{name}: named in {tables[0].name} but not there, left out")
+            continue
+        found.append(Found(path=path, name=_plain(name), label=_plain(label), part=None, content=file_hash(path)))
+    return found
 
 
 def _folders(folder: Path) -> list[Path]:
@@ -128,7 +169,7 @@ def _pictures(folder: Path) -> Iterator[Path]:
         folders[:] = sorted(name for name in folders if not _is_hidden(name))
         for name in sorted(files):
             path = Path(parent, name)
-            if not _is_hidden(name) and path.suffix.lower() in SUFFIXES and path.is_file():
+            if not _is_hidden(name) and path.suffix.lower() in SUFFIXES | VIDEO_SUFFIXES and path.is_file():
                 yield path
 
 
@@ -185,7 +226,7 @@ def _cut(
     for label, rows in sorted(classes.items()):
         rows.sort(key=lambda it: (hash_position(f"{seed}:{it.name}"), it.name))
         sizes = _sizes(len(rows), fractions)
-        missing = [part for part, size in sizes.items() if not size]
+        missing = [part for part, size in sizes.items() if not size and fractions[part]]
         if missing:
             count = "one picture" if len(rows) == 1 else f"{len(rows)} pictures"
             notes.append(f"class {label!r} has {count} to train on and is not in {' and '.join(missing)}: add pictures")
@@ -202,8 +243,8 @@ def _sizes(num: int, fractions: dict[Split, float]) -> dict[Split, int]:
     sizes: dict[Split, int] = {}
     room = num - 1
     for part in sorted(fractions):  # dev before test
-        sizes[part] = min(room, max(1, round(num * fractions[part])))
+        sizes[part] = min(room, max(1, round(num * fractions[part]))) if fractions[part] else 0
         room -= sizes[part]
-    if "dev" in sizes and "test" in sizes and not sizes["test"] and sizes["dev"] > 1:
+    if fractions.get("test") and sizes.get("dev", 0) > 1 and not sizes["test"]:
         sizes["dev"], sizes["test"] = sizes["dev"] - 1, 1
     return sizes

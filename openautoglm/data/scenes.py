@@ -56,6 +56,8 @@ class SceneLoader:
         seed: of the run.
         epoch: asked when an iteration begins.
         shard: rank and number of processes that share the steps of an epoch.
+        small_px: side of the pictures in the first epochs, see ``TrainLoader``.
+        small_epochs: how many epochs are small.
         num_prefetch: batches a thread makes ahead; 0 for none.
     """
 
@@ -75,6 +77,8 @@ class SceneLoader:
         seed: int,
         epoch: Callable[[], int],
         shard: Callable[[], tuple[int, int]] = lambda: (0, 1),
+        small_px: int = 128,
+        small_epochs: int = 0,
         num_prefetch: int = 0,
     ) -> None:
         self.frames = frames
@@ -88,6 +92,7 @@ class SceneLoader:
         self._seed = seed
         self._epoch = epoch
         self._shard = shard
+        self._small_px, self._small_epochs = min(small_px, image_size), small_epochs
         self._num_prefetch = num_prefetch
         self._starts = np.cumsum([0, *(len(part) for part in (frames, *self.others))])
 
@@ -128,12 +133,13 @@ class SceneLoader:
             frame = self._composer([int(crop) for crop in crops], random)
         else:
             frame = self._frame(int(row))
-        to_frame = self._augment.view(frame, self._image_size, random, mirror=self._mirror)
+        size = self._small_px if epoch < self._small_epochs else self._image_size
+        to_frame = self._augment.view(frame, size, random, mirror=self._mirror)
         hands = random.permutation(len(frame.labels))[: self._crops_per_frame]
         maps = [
             self._augment.crop(frame.boxes_px[hand], self._crop_size, random, mirror=self._mirror) for hand in hands
         ]
-        return _picture(frame, to_frame, self._image_size, maps, frame.labels[hands], self._crop_size)
+        return _picture(frame, to_frame, size, maps, frame.labels[hands], self._crop_size)
 
     def _frame(self, row: int) -> Frame:
         part = int(np.searchsorted(self._starts, row, side="right")) - 1

@@ -41,6 +41,8 @@ class SpotData(EpochData):
         sampler: mixes the sources; ``SceneSampler()`` when None.
         augment: changes to training pictures; ``SceneAugment()`` when None.
         compose_px: longer side of a composed frame.
+        small_px: side of the pictures in the first ``small_epochs``, a multiple of 32.
+        small_epochs: how many epochs are small.
         seed: of order, composition and augmentation.
         eval_batch_size: frames a step in dev and test.
         num_prefetch: training batches made ahead by a thread; 0 makes them in the main thread.
@@ -63,6 +65,8 @@ class SpotData(EpochData):
         sampler: SceneSampler | None = None,
         augment: SceneAugment | None = None,
         compose_px: int = 384,
+        small_px: int = 128,
+        small_epochs: int = 0,
         seed: int = 0,
         eval_batch_size: int = 64,
         num_prefetch: int = 0,
@@ -86,7 +90,10 @@ class SpotData(EpochData):
         self.crop_margin = crop_margin
         self.sampler = sampler or SceneSampler()
         self.augment = augment or SceneAugment()
+        if small_px < 32 or small_px % 32:
+            raise ValueError(f"small_px={small_px} should be a multiple of 32")
         self.compose_px = compose_px
+        self.small_px, self.small_epochs = small_px, small_epochs
         self.seed = seed
         self.eval_batch_size = eval_batch_size
         self.num_prefetch = num_prefetch
@@ -205,6 +212,8 @@ class SpotData(EpochData):
             seed=self.seed,
             epoch=self.current_epoch,
             shard=self.shard,
+            small_px=self.small_px,
+            small_epochs=self.small_epochs,
             num_prefetch=self.num_prefetch,
         )
 

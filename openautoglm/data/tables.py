@@ -12,13 +12,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from openautoglm.data.cache import cache_dir, content_key, file_hash
+from openautoglm.data.cache import content_key, file_hash
+from openautoglm.home import cache_dir
 
 if TYPE_CHECKING:
     import datasets
 
 _BATCH_ROWS = 256
 _HUB = "hf://"
+
+
+class NoSplitError(ValueError):
+    """A data set can be read and has no split of that name.
+
+    Attributes:
+        splits: those that it has.
+    """
+
+    def __init__(self, sentence: str, splits: Sequence[str]) -> None:
+        super().__init__(f"{sentence} {_names(splits)}")
+        self.splits = frozenset(splits)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +92,7 @@ def _parquet_split(folder: Path, files: Sequence[Path], split: str) -> Table:
     splits = [_split_of(path.relative_to(folder)) for path in files]
     chosen = [path for path, found in zip(files, splits, strict=True) if found == split]
     if not chosen:
-        raise ValueError(f"{folder} has no split {split!r}; its parquet files hold {_names(splits)}")
+        raise NoSplitError(f"{folder} has no split {split!r}; its parquet files hold", splits)
     return _parquet_table(folder, chosen)
 
 
@@ -124,7 +137,7 @@ def _datasets_split(found: datasets.DatasetDict, split: str, root: str) -> Table
     import datasets
 
     if split not in found:
-        raise ValueError(f"{root} has no split {split!r}; it has {_names(list(found))}")
+        raise NoSplitError(f"{root} has no split {split!r}; it has", list(found))
     rows = found[split]
     assert isinstance(rows, datasets.Dataset)
 

@@ -118,6 +118,10 @@ class GestureNet(nn.Module):
         """RGB in [0, 1], ``(b, 3, h, w)``, to logits ``(b, k)``."""
         return self._name(self.forward_intermediates(image)[-1])
 
+    def features(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b c2"]:
+        """RGB in [0, 1], ``(b, 3, h, w)``, to what the classifier sees, ``(b, head_dim)``."""
+        return self._pooled(self.forward_intermediates(image)[-1])
+
     def glance(self, image: Float[Tensor, "b 3 h w"]) -> GlanceMaps:
         """RGB in [0, 1], a whole frame, to maps of the hands in it.
 
@@ -127,7 +131,10 @@ class GestureNet(nn.Module):
         return self._find(self.forward_intermediates(image))
 
     def _name(self, last: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k"]:
-        return self.classifier(self.head(last).mean(dim=(2, 3), keepdim=True).flatten(1))
+        return self.classifier(self._pooled(last))
+
+    def _pooled(self, last: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c2"]:
+        return self.head(last).mean(dim=(2, 3), keepdim=True).flatten(1)
 
     def _find(self, features: list[Float[Tensor, "b _ _ _"]]) -> GlanceMaps:
         if self.glance_head is None:

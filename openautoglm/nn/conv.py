@@ -26,7 +26,7 @@ class ConvNorm(nn.Sequential):
     ) -> None:
         conv = nn.Conv2d(dim_in, dim_out, kernel, stride, kernel // 2, groups=groups, bias=False)
         nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
-        super().__init__(conv, nn.BatchNorm2d(dim_out), *([nn.ReLU()] if act else []))
+        super().__init__(conv, nn.BatchNorm2d(dim_out), *([nn.ReLU(inplace=True)] if act else []))
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c2 h2 w2"]:
         """``(b, dim_in, h, w)`` to ``(b, dim_out, h / stride, w / stride)``."""

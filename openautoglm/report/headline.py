@@ -28,16 +28,22 @@ def sentence(results: Results) -> str:
     model = numbers.primary(results)
     if model is None:
         return f"{results.recipe}: no model has been tested yet"
-    num_test = results.data.num_test if results.data else None
-    pictures = f"{numbers.count(num_test)} test pictures" if num_test else "the test pictures"
     what = f"The {KINDS[model.kind]} file {model.name}" if model.runtime != "eager" else f"The {model.name}"
-    text = f"{what} names {numbers.percent(model.top1)} of {pictures} right"
+    text = f"{what} {_accuracy(results, model)}"
     cost = []
     if model.size_kb is not None:
         cost.append(f"takes {numbers.size(model.size_kb)}")
     if model.latency_ms is not None:
         cost.append(f"answers in {numbers.milliseconds(model.latency_ms.median)}")
     return ", ".join([text, *cost[:-1]]) + (f" and {cost[-1]}" if cost else "")
+
+
+def _accuracy(results: Results, model: ModelResult) -> str:
+    if model.top1 is None and results.estimate is not None:
+        return f"can be expected to name {numbers.percent(results.estimate.top1)} of new pictures right"
+    num_test = results.data.num_test if results.data else None
+    pictures = f"{numbers.count(num_test)} test pictures" if num_test else "the test pictures"
+    return f"names {numbers.percent(model.top1)} of {pictures} right"
 
 
 def context(results: Results) -> str:
@@ -100,6 +106,10 @@ def accuracy_interval(results: Results, model: ModelResult) -> Interval | None:
 
 
 def _accuracy_tile(results: Results, model: ModelResult) -> Html:
+    found = results.estimate
+    if model.top1 is None and found is not None:
+        note = f"95{numbers.THIN}% interval {numbers.extent(*found.ci95)}" if found.ci95 else ""
+        return _tile("Expected accuracy", numbers.percent(found.top1), note)
     interval = accuracy_interval(results, model)
     note = f"95{numbers.THIN}% interval {numbers.extent(interval.low, interval.high)}" if interval else ""
     return _tile(f"{KINDS[model.kind]} accuracy", numbers.percent(model.top1), note)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from openautoglm.bench.result import FILE_NAME, Results, read_results
 from openautoglm.report import evidence, plots, provenance
+from openautoglm.report.expectation import expectation
 from openautoglm.report.headline import header, sentence
 from openautoglm.report.markup import Html, el, section
 from openautoglm.report.programs import programs
@@ -40,6 +41,7 @@ def render(results: Results, run_folder: Path) -> str:
     """The page as text; pictures are read from ``run_folder``."""
     body = [
         header(results),
+        expectation(results),
         evidence.models_table(results),
         _tradeoff(results),
         programs(results),

@@ -23,6 +23,8 @@ from openautoglm.types import Artifact, Hand
 from openautoglm.zoo import store
 
 LOOK, GLANCE = "look", "glance"
+UNKNOWN = "unknown"
+"""Label of a hand whose gesture is none of the net's; its score is that of the gesture it resembles most."""
 _MAPS = ("attention", "box", "logits")
 Floats = NDArray[np.float32]
 
@@ -37,6 +39,8 @@ class Thresholds:
         sure: probability of a gesture from which the glance is believed and the look saved; None always looks.
         crop_margin: added on every side of a crop, as a share of the box's longer side.
         max_hands: hands of a frame at most.
+        reject: probability below which a hand shows none of the gestures and is labelled ``UNKNOWN``; None names
+            every hand.
     """
 
     hand: float = 0.3
@@ -44,6 +48,7 @@ class Thresholds:
     sure: float | None = None
     crop_margin: float = 0.1
     max_hands: int = 10
+    reject: float | None = None
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Thresholds:
@@ -148,8 +153,9 @@ class Recognizer:
             frame: upright; RGB, RGBA or grey, ``(h, w, 3)``, ``(h, w, 4)`` or ``(h, w)``; uint8, or floats in [0, 1].
 
         Returns:
-            One Hand a hand, labelled ``no_gesture`` too where the net knows that class; its score is the attention
-            times the probability of its label. A net that only knows crops returns one Hand, as large as the frame.
+            One Hand a hand, labelled ``no_gesture`` too where the net knows that class, and ``unknown`` where it shows
+            none of the gestures; its score is the attention times the probability of the best one. A net that only
+            knows crops returns one Hand, as large as the frame.
 
         Raises:
             ValueError: it is no frame.
@@ -218,7 +224,9 @@ class Recognizer:
 
     def _hand(self, box_px: Box, probabilities: Floats, attention: float = 1.0) -> Hand:
         best = int(probabilities.argmax())
-        return Hand(label=self.classes[best], score=attention * float(probabilities[best]), box_px=box_px)
+        sure, reject = float(probabilities[best]), self.thresholds.reject
+        label = UNKNOWN if reject is not None and sure < reject else self.classes[best]
+        return Hand(label=label, score=attention * sure, box_px=box_px)
 
 
 def softmax(logits: Floats) -> Floats:

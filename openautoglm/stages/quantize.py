@@ -37,6 +37,7 @@ class Quantize:
         freeze_after: share of the steps after which observers and BatchNorm statistics stand still.
         unlabelled_fraction: part of each batch that is drawn from the data set's unlabelled pictures.
         teacher_bf16: run the teacher in bfloat16.
+        at_least: pictures an epoch; fewer are shown again, each time changed anew.
         batch_norm: ``"fold"`` fixes BatchNorm's statistics from the start, which is faster; ``"train"`` adapts them.
     """
 
@@ -48,6 +49,7 @@ class Quantize:
     freeze_after: float = 0.5
     unlabelled_fraction: float = 0.0
     teacher_bf16: bool = False
+    at_least: int = 0
     batch_norm: Literal["train", "fold"] = "fold"
 
     def __call__(self, run: Run) -> Outcome:
@@ -93,7 +95,8 @@ class Quantize:
     def _on_crops(self, run: Run, qat: nn.Module) -> tuple[LitTask, LightningDataModule]:
         lit = LitDistill(
             model=qat,
-            teacher=load_model(run.find_stage("teach")).to(memory_format=torch.channels_last),
+            # without a teacher of its own, what the student was in float
+            teacher=find_teacher(run) or load_model(run.find_stage(run.student_stage)),
             num_classes=len(run.source.class_names()),
             losses=self.losses,
             label_weight=self.label_weight,
@@ -102,7 +105,10 @@ class Quantize:
             optim=self._optim(),
             seed=run.seed,
         )
-        return lit, run.data(batch_size=self.batch_size, unlabelled_fraction=self.unlabelled_fraction)
+        data = run.data(
+            batch_size=self.batch_size, unlabelled_fraction=self.unlabelled_fraction, at_least=self.at_least
+        )
+        return lit, data
 
     def _on_frames(self, run: Run, looks: nn.Module) -> tuple[LitTask, LightningDataModule]:
         lit = LitSpot(

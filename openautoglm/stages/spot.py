@@ -26,6 +26,8 @@ class Spot:
         learning_rate: at the peak of the cycle.
         weight_decay: of matrices and kernels.
         teacher_bf16: run the teacher in bfloat16.
+        small_px: side of the frames in the first ``small_epochs``.
+        small_epochs: first epochs on shrunk frames, for a part of the time (EfficientNetV2, arXiv 2104.00298).
         freeze_after: share of the steps after which BatchNorm's statistics stand still: both looks share them.
     """
 
@@ -35,6 +37,8 @@ class Spot:
     learning_rate: float = 1e-3
     weight_decay: float = 0.05
     teacher_bf16: bool = False
+    small_px: int = 128
+    small_epochs: int = 0
     freeze_after: float = 0.4
 
     def __call__(self, run: Run) -> Outcome:
@@ -53,7 +57,7 @@ class Spot:
         )
         fit(
             lit,
-            run.scenes(batch_size=self.batch_size),
+            run.scenes(batch_size=self.batch_size, small_px=self.small_px, small_epochs=self.small_epochs),
             folder=folder,
             title="spot",
             epochs=self.epochs,

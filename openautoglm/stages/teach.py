@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from openautoglm.api import TIMM, build_model, load_model, model_config, save_model
-from openautoglm.data.cache import cache_dir
+from openautoglm.home import cache_dir
 from openautoglm.models import TimmClassifier, list_architectures
 from openautoglm.stages.run import Outcome, Run
 from openautoglm.stages.training import accuracy_note, judge, net_config

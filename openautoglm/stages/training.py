@@ -94,18 +94,20 @@ def find_teacher(run: Run) -> nn.Module | None:
 def judge(run: Run, model: nn.Module, *, name: str, architecture: str) -> ModelResult:
     """Row of the table for a float model: dev and test accuracy in eager PyTorch."""
     model = model.eval().cpu()
-    dev, test = run.load("dev"), run.load("test")
+    dev, test = (run.load(split) if run.holds_out(split) else None for split in ("dev", "test"))
     return ModelResult(
         name=name,
         kind="float",
         runtime="eager",
         architecture=architecture,
-        top1=top1(predict(model, test), test),
-        top1_dev=top1(predict(model, dev), dev),
+        top1=None if test is None else top1(predict(model, test), test),
+        top1_dev=None if dev is None else top1(predict(model, dev), dev),
         num_params=sum(parameter.numel() for parameter in model.parameters()),
     )
 
 
 def accuracy_note(row: ModelResult) -> str:
     """The figures of a row in a few words."""
-    return f"{row.architecture}: dev {100 * (row.top1_dev or 0):.2f} %, test {100 * (row.top1 or 0):.2f} %"
+    shares = {"dev": row.top1_dev, "test": row.top1}
+    said = [f"{split} {100 * share:.2f} %" for split, share in shares.items() if share is not None]
+    return f"{row.architecture}: {', '.join(said) or 'no picture is held out'}"

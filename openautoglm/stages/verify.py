@@ -122,6 +122,7 @@ def _build_artifact(run: Run, programs: Mapping[str, Exported], rows: list[Model
         "figures": to_plain([*results.models, *rows]),
         "int8_cost": to_plain(facts.get("int8_cost")),
         "thresholds": facts.get("thresholds"),
+        "estimate": to_plain(results.estimate),
     }
     config = quantized.config
     if "thresholds" in facts:
@@ -144,8 +145,9 @@ def _note(rows: list[ModelResult]) -> str:
     """The INT8 files in a few words, with a warning where one strays from eager."""
     parts = []
     for row in rows:
-        if row.kind == "int8" and row.top1 is not None and row.latency_ms is not None:
+        if row.kind == "int8" and row.latency_ms is not None:
             strays = abs(row.top1_minus_eager or 0.0) > MAX_EAGER_DIFFERENCE
             warning = " [red](differs from eager)[/]" if strays else ""
-            parts.append(f"{row.name} {100 * row.top1:.2f} % {row.latency_ms.median:.2f} ms{warning}")
+            accuracy = "" if row.top1 is None else f" {100 * row.top1:.2f} %"
+            parts.append(f"{row.name}{accuracy} {row.latency_ms.median:.2f} ms{warning}")
     return ", ".join(parts)

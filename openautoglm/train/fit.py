@@ -15,6 +15,7 @@ from rich.console import Console
 
 from openautoglm.train.callbacks import Curves, EpochCheckpoint, KeepBest, StageProgress
 from openautoglm.train.lit import LitTask
+from openautoglm.train.memory import keep_freed_memory
 
 LOGGERS = ("csv", "wandb")
 LAST, BEST = "last.ckpt", "best.safetensors"
@@ -70,6 +71,7 @@ def fit(
     last = folder / LAST
     keepers = [KeepBest(path=folder / BEST)] if keep_best else []
     _quiet_lightning()
+    keep_freed_memory()
     trainer = Trainer(
         **{"enable_checkpointing": True, **settings.trainer},
         max_epochs=epochs,

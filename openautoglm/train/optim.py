@@ -44,10 +44,11 @@ class OneCycle:
 
     def scheduler(self, optimizer: AdamW, *, num_steps: int) -> OneCycleLR:
         """The schedule over all steps of a training."""
+        num_steps = max(num_steps, 2)
         return OneCycleLR(
             optimizer,
             max_lr=self.learning_rate,
-            total_steps=max(num_steps, 2),
-            pct_start=self.warmup,
+            total_steps=num_steps,
+            pct_start=max(self.warmup, 1.5 / num_steps),  # it divides by the steps of the warmup less one
             final_div_factor=self.final_div,
         )

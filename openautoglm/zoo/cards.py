@@ -29,8 +29,7 @@ def write_card(manifest: dict[str, Any]) -> str:
         "|---" * len(columns) + "|",
         *[_row(row, on_frames=on_frames) for row in manifest["figures"]],
         "",
-        f"Trained on {data['num_train']} pictures of `{data['name']}`, chosen on {data['num_dev']}, "
-        f"judged on {data['num_test']}; the judged ones chose nothing.",
+        _judged(manifest),
         "",
         *_sources(manifest),
         "## Input and output",
@@ -46,6 +45,20 @@ def write_card(manifest: dict[str, Any]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _judged(manifest: dict[str, Any]) -> str:
+    """What it was trained on, and how anyone can know what it is worth."""
+    data, found = manifest["data"], manifest.get("estimate")
+    trained = f"Trained on {data['num_train']} pictures of `{data['name']}`"
+    if data["num_test"] or not found:
+        return f"{trained}, chosen on {data['num_dev']}, judged on {data['num_test']}; the judged ones chose nothing."
+    low, high = found["ci95"]
+    return (
+        f"{trained}, all there are. By cross-validation in {found['num_folds']} folds, each judged by a net that never "
+        f"saw it, {100 * found['top1']:.1f} % of new pictures can be expected to be named right (95 % interval "
+        f"{100 * low:.1f} to {100 * high:.1f} %). A score below {found['reject_below']:.2f} is answered `unknown`."
+    )
 
 
 def _sources(manifest: dict[str, Any]) -> list[str]:

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from openautoglm.types import Artifact
+from openautoglm.zoo import hub
 
 RELEASED = Path(__file__).parent / "weights"
-_SEALED = ("config.json", "model.safetensors", "quantization.json", "README.md")
+_SEALED = hub.PLAIN_FILES
 
 
 def released() -> list[str]:
@@ -26,11 +27,17 @@ def find(name_or_folder: str | Path) -> Artifact:
     """The artifact with a released name, in a folder, or made by a run; its checksums hold.
 
     Args:
-        name_or_folder: such as ``"openautoglm-small"``, an artifact's folder, or a run's folder.
+        name_or_folder: such as ``"openautoglm-small"``, an artifact's folder, a run's folder, or
+            ``"hf://owner/name"``, which is fetched from the Hugging Face Hub.
 
     Raises:
         ValueError: there is none, or a file of it is missing or changed.
+        HubError: the Hub cannot be reached or has no such artifact.
     """
+    if hub.is_address(str(name_or_folder)):
+        artifact = Artifact(hub.fetch(str(name_or_folder)))
+        check(artifact)
+        return artifact
     folder = Path(name_or_folder).expanduser()
     for candidate in (folder / "artifact", folder, RELEASED / str(name_or_folder)):
         if (candidate / "config.json").is_file():
@@ -40,7 +47,10 @@ def find(name_or_folder: str | Path) -> Artifact:
     if folder.is_dir():
         raise ValueError(f"{folder} holds no artifact: expected config.json in it, or in its folder 'artifact'")
     names = ", ".join(released()) or "none yet"
-    raise ValueError(f"{name_or_folder} is neither a folder nor a released name (released: {names})")
+    raise ValueError(
+        f"{name_or_folder} is neither a folder nor a released name (released: {names}); a model of the Hugging Face "
+        "Hub is named hf://owner/name"
+    )
 
 
 def check(artifact: Artifact) -> None:

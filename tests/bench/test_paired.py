@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from openautoglm.bench.paired import (
+    grouped_interval,
     mean_difference_interval,
     paired_difference_from_counts,
     paired_difference_interval,
@@ -100,3 +101,21 @@ def test_t_quantile_goes_on_smoothly_beyond_its_table():
     assert t_quantile_95(30) > t_quantile_95(31) > 1.96
     with pytest.raises(ValueError, match="at least 1"):
         t_quantile_95(0)
+
+
+def test_groups_that_agree_within_count_less():
+    """Ten people with ten pictures each, all right or all wrong: as sure as ten pictures, not a hundred."""
+    person = np.repeat(np.arange(10), 10)
+    right = person < 7
+    grouped, single = grouped_interval(right, person), wilson_interval(70, 100)
+    assert grouped.high - grouped.low > 2.5 * (single.high - single.low)
+    assert grouped.low < 0.7 < grouped.high
+
+
+def test_groups_that_vary_like_chance_count_fully():
+    right = np.tile([True, True, True, False], 25)
+    person = np.repeat(np.arange(25), 4)
+    assert grouped_interval(right, person) == wilson_interval(75, 100)
+    assert grouped_interval(np.ones(8, bool), np.arange(8)) == wilson_interval(8, 8)
+    with pytest.raises(ValueError, match="one group a picture"):
+        grouped_interval(right, person[1:])

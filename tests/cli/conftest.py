@@ -38,6 +38,6 @@ class Runs:
 def runs(monkeypatch, tmp_path):
     """Replaces the stages; the command stands in an empty folder."""
     fake = Runs()
-    monkeypatch.setattr("openautoglm.stages.run.run_stages", fake)
+    monkeypatch.setattr("openautoglm.stages.loop.run_stages", fake)
     monkeypatch.chdir(tmp_path)
     return fake

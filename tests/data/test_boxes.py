@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from openautoglm.data.annotated import path_below, split_of
+from openautoglm.data.annotated import split_of
 from openautoglm.data.boxes import BoxFrames
 from openautoglm.data.frames import FrameSource
+from openautoglm.data.paths import path_below
 from openautoglm.data.splits import hash_position
 from openautoglm.data.voc import parse_xml
 

@@ -4,7 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from openautoglm.data.cache import ArrayWriter, cache_dir, cached_arrays, content_key, file_hash, open_array
+from openautoglm.data.cache import ArrayWriter, cached_arrays, content_key, file_hash, open_array
+from openautoglm.home import cache_dir
 
 
 def test_home_is_the_environments(own_cache: Path, monkeypatch: pytest.MonkeyPatch):

@@ -1,4 +1,5 @@
 import io
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -114,3 +115,24 @@ def test_missing_file_and_thin_picture(tmp_path: Path):
         load_square(tmp_path / "none.png", 16)
     thin = load_square(png(Image.new("RGB", (1000, 1), (9, 9, 9))), 16)
     assert (thin == 9).any()
+
+
+def test_heic_names_what_it_needs(tmp_path, monkeypatch):
+    from openautoglm.data import images
+
+    path = tmp_path / "photo.HEIC"
+    path.write_bytes(b"anything")
+    images._reads_heif.cache_clear()
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(ValueError, match=r"openautoglm\[heic\]"):
+        load_square(path, 32)
+    images._reads_heif.cache_clear()
+
+
+def test_heic_is_read_where_a_library_reads_it(tmp_path):
+    heif = pytest.importorskip("pillow_heif")
+    heif.register_heif_opener()
+    path = tmp_path / "photo.heic"
+    Image.new("RGB", (64, 48), (200, 30, 30)).save(path)
+    found = load_square(path, 32)
+    assert abs(found[16, 16].astype(int) - (200, 30, 30)).max() < 12

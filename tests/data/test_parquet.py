@@ -135,12 +135,31 @@ def test_only_the_split_asked_for_is_needed(make_parquet):
         ({"image_column": "label"}, "'label' .* should be an Image; it has"),
         ({"id_column": "user"}, "no column 'user'"),
         ({"test_split": "test"}, "no split 'test'; its parquet files hold train, validation"),
-        ({"dev_fraction": 0.0}, "dev_fraction=0.0"),
+        ({"dev_fraction": -0.1}, "dev_fraction=-0.1"),
+        ({"dev_fraction": 0.5, "test_fraction": 0.5}, "test_fraction=0.5 leave nothing"),
     ],
 )
 def test_wrong_settings(make_parquet, options, message: str):
     with pytest.raises(ValueError, match=message):
         source(make_parquet(FEW), **options).load("test")
+
+
+def test_without_a_test_split_it_is_cut_out_of_train(make_parquet):
+    data = source(make_parquet({"train": [0, 1, 2] * 40}), holdout_fraction=0.1, test_fraction=0.3)
+    parts = {name: data.load(name) for name in ("train", "dev", "test")} | {"holdout": data.load_holdout()}
+    assert sum(map(len, parts.values())) == 120
+    assert data.holds_out("test")
+    for name, low, high in (("dev", 0, 0.2), ("holdout", 0.2, 0.3), ("test", 0.3, 0.6), ("train", 0.6, 1)):
+        assert all(low <= hash_position(image_id) < high for image_id in parts[name].ids)
+
+
+def test_nothing_is_held_out_if_asked_for(make_parquet):
+    data = source(make_parquet({"train": [0, 1, 2] * 40}), dev_fraction=0.0, test_fraction=0.0)
+    assert [len(data.load(split)) for split in ("train", "dev", "test")] == [120] * 3
+    assert [data.holds_out(split) for split in ("train", "dev", "test")] == [True, False, False]
+    kept = source(make_parquet(FEW, name="other"), dev_fraction=0.0, test_fraction=0.0)
+    assert kept.holds_out("test")
+    assert len(kept.load("test")) == 3
 
 
 def test_wrong_roots(tmp_path: Path):

@@ -100,6 +100,16 @@ def test_temperature_calms_the_look():
         Recognizer(look=look, classes=CLASSES, temperature=0)
 
 
+def test_what_resembles_no_gesture_enough_is_unknown():
+    """Logits 0, 0, 2: 0.787 sure."""
+    maps = empty_maps()
+    plant(maps, (20, 20, 60, 60), (192, 192))
+    for reject, label in ((None, "palm"), (0.7, "palm"), (0.8, "unknown")):
+        (hand,) = recognizer(maps, ((0, 0, 2),), reject=reject).recognize(frame_of(192, 192))
+        assert hand.label == label
+        assert hand.score == pytest.approx(0.9 * 0.787, abs=1e-3)
+
+
 def test_five_hands_best_first():
     maps, boxes = empty_maps(), [(x, 20, x + 40, 70) for x in (10, 70, 130, 190, 250)]
     for box, attention in zip(boxes, (0.5, 0.9, 0.7, 0.6, 0.8), strict=True):

@@ -117,3 +117,18 @@ def test_wandb_works_offline_without_an_account(tmp_path, monkeypatch):
 def test_unknown_logger_is_named():
     with pytest.raises(ValueError, match="logger must be one of csv, wandb, got 'tensorbord'"):
         FitSettings(logger="tensorbord")
+
+
+@pytest.mark.parametrize("num_steps", [1, 2, 3, 4, 5, 8, 100])
+def test_schedule_of_a_few_steps(num_steps):
+    optim = OneCycle(learning_rate=0.1)
+    optimizer = optim.optimizer([torch.nn.Parameter(torch.zeros(2, 2))])
+    scheduler = optim.scheduler(optimizer, num_steps=num_steps)
+    rates = []
+    for _ in range(num_steps):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+    assert rates[0] == pytest.approx(0.1 / 25)
+    assert max(rates) <= 0.1 + 1e-12
+    assert num_steps < 5 or max(rates) > 0.05

@@ -1,0 +1,92 @@
+"""Parts of ``results.json`` beyond a figure a model: confusion, mistakes, what to expect, what INT8 costs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class PerClassResult:
+    """Recall and number of test pictures, class by class."""
+
+    model: str
+    classes: tuple[str, ...]
+    recall: tuple[float | None, ...]
+    support: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class GroupResult:
+    """Accuracy over the test pictures of some of the classes; the answer may be any class."""
+
+    name: str
+    classes: tuple[str, ...]
+    top1: float | None
+    num_samples: int
+
+
+@dataclass(frozen=True)
+class ConfusionResult:
+    """Counts: a row a true class, a column a predicted one."""
+
+    model: str
+    matrix: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
+class MistakeResult:
+    """A test picture that was named wrong; ``image`` is relative to the run folder."""
+
+    id: str
+    truth: str
+    predicted: str
+    score: float | None = None
+    image: str | None = None
+
+
+@dataclass(frozen=True)
+class EstimateResult:
+    """What to expect on new pictures, from pictures that were not trained on.
+
+    Attributes:
+        top1: share of them named right.
+        ci95: 95 % interval; pictures of one group count as little as they agree.
+        num_samples: pictures.
+        num_folds: trainings that each left some of them out; 0 where a split was held out anyway.
+        grouped_by: what told people or sessions apart, None where nothing did.
+        num_groups: how many of these.
+        temperature: what logits are divided by, so that scores are probabilities.
+        calibration_error: expected, as a fraction, without and with the temperature.
+        reject_below: score below which a picture is none of the classes.
+        suspects: pictures whose label is doubted, by id.
+    """
+
+    top1: float
+    num_samples: int
+    ci95: tuple[float, float] | None = None
+    num_folds: int = 0
+    grouped_by: str | None = None
+    num_groups: int | None = None
+    temperature: float = 1.0
+    calibration_error: tuple[float, float] | None = None
+    reject_below: float | None = None
+    suspects: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Int8Cost:
+    """Accuracy of the float export minus that of the INT8 file, each in the runtime, on the same pictures.
+
+    Attributes:
+        difference: as a fraction; positive is a loss.
+        ci95: 95 % interval, see ``openautoglm.bench.paired``.
+        test_net_loss: pictures of the test split alone that were lost, net.
+    """
+
+    runtime: str
+    num_samples: int
+    difference: float
+    ci95: tuple[float, float] | None = None
+    test_net_loss: int | None = None
+    extra: dict[str, Any] = field(default_factory=dict)

@@ -1,0 +1,259 @@
+"""How many pictures of a gesture of one's own are enough, and are unknown gestures told apart?
+
+``recipe=finetune_int8`` on a few pictures a class, each of another person, measured as INT8 program on people it never
+saw; a timm net from scratch on the same pictures for the same time stands beside it. For unknown gestures, classes are
+left out of training and their test pictures must score lower than the others'.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from openautoglm.bench.calibration import auroc, confidence
+from openautoglm.bench.origin import collect_commit, collect_device, collect_versions
+from openautoglm.bench.result import to_plain
+from openautoglm.data.base import ImageSet
+from openautoglm.data.folder import FolderGestures
+from openautoglm.data.pool import GivenPictures
+from openautoglm.data.splits import known_classes
+from openautoglm.data.transforms import Augment
+from openautoglm.models import TimmClassifier
+from openautoglm.runtime.engines import open_engine
+from openautoglm.stages.evaluate import predict, predict_each, top1
+from openautoglm.stages.export import Export
+from openautoglm.stages.finetune import Finetune
+from openautoglm.stages.loop import run_stages
+from openautoglm.stages.quantize import Quantize
+from openautoglm.stages.run import Run
+from openautoglm.train import FitSettings, LitClassify, OneCycle, fit
+
+_EVERY = 5
+"""Each fifth person is measured on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FewShotStudy:
+    """Both answers.
+
+    Attributes:
+        data: pictures in a folder a class whose numbers run from person to person.
+        shots: pictures a class; ``"all"`` takes every training person.
+        num_draws: of the people, for each number of pictures; all of them are drawn once.
+        num_baseline_draws: of these on which the baseline is trained too.
+        left_out: classes that are unknown, one list a training.
+        finetune: as in ``recipe=finetune_int8``, without folds.
+        quantize: likewise.
+        augment: likewise.
+        model: released net.
+        baseline: timm's name.
+        seed: of people and trainings.
+    """
+
+    data: FolderGestures
+    shots: Sequence[int | Literal["all"]] = (5, 20, "all")
+    num_draws: int = 5
+    num_baseline_draws: int = 2
+    left_out: Sequence[Sequence[str]] = (("0", "1", "2"), ("3", "4", "5"), ("6", "7", "8"))
+    finetune: Finetune
+    quantize: Quantize
+    augment: Augment = field(default_factory=Augment)
+    model: str = "openautoglm-small"
+    baseline: str = "mobilenetv3_small_100"
+    seed: int = 0
+
+    def __call__(self, folder: Path, *, settings: FitSettings) -> dict[str, Any]:
+        """Measure; trainings leave their files in ``folder``."""
+        if self.data.holds_out("dev") or self.data.holds_out("test"):
+            raise ValueError(
+                "this study makes its own splits: add data.dev_fraction=0 data.test_fraction=0, and give a folder "
+                "without train/ and test/"
+            )
+        pictures = self.data.load("train")
+        people = person_of_each(pictures)
+        test = np.flatnonzero(people % _EVERY == 0)
+        shots = [self._shot(folder, settings, pictures, people, test, count) for count in self.shots]
+        unknown = [self._unknown(folder, settings, pictures, people, test, names) for names in self.left_out]
+        return {
+            "study": "few_shot",
+            "measured": True,
+            "data": {"name": self.data.name, "fingerprint": pictures.fingerprint, "classes": list(pictures.classes)},
+            "num_people": int(people.max()) + 1,
+            "num_test": len(test),
+            "shots": shots,
+            "unknown": unknown,
+            "unknown_auroc_mean": float(np.mean([row["auroc"] for row in unknown])) if unknown else None,
+            "settings": {
+                "model": self.model,
+                "baseline": self.baseline,
+                "seed": self.seed,
+                "finetune": asdict(self.finetune),
+            },
+            "versions": collect_versions(),
+            "device": to_plain(collect_device(num_threads=torch.get_num_threads(), accelerator="cpu")),
+            "commit": collect_commit(),
+        }
+
+    def _shot(
+        self,
+        folder: Path,
+        settings: FitSettings,
+        pictures: ImageSet,
+        people: NDArray[np.int64],
+        test: NDArray[np.int64],
+        count: int | Literal["all"],
+    ) -> dict[str, Any]:
+        """One number of pictures a class, over its draws."""
+        top1s, seconds, baseline, num_train = [], [], [], []
+        for draw in range(self.num_draws if count != "all" else 1):
+            rows = self._draw(people, count, draw)
+            given = self._given(pictures, rows, test)
+            place = folder / f"shots_{count}_{draw}"
+            answers, took = self._finetuned(place, settings, given)
+            measured = given.load("test")
+            top1s.append(top1(answers, measured))
+            seconds.append(round(took, 1))
+            num_train.append(len(rows))
+            if draw < self.num_baseline_draws:
+                baseline.append(self._baseline(place / "baseline", settings, given, took))
+            settings.console.print(f"{count} a class, draw {draw + 1}: {100 * top1s[-1]:.1f} % after {took:.0f} s")
+        return {
+            "pictures_a_class": count,
+            "num_train": num_train,
+            "int8_top1": top1s,
+            "int8_top1_mean": float(np.mean(top1s)),
+            "seconds": seconds,
+            "baseline_top1": baseline,
+            "baseline_top1_mean": float(np.mean(baseline)) if baseline else None,
+        }
+
+    def _unknown(
+        self,
+        folder: Path,
+        settings: FitSettings,
+        pictures: ImageSet,
+        people: NDArray[np.int64],
+        test: NDArray[np.int64],
+        names: Sequence[str],
+    ) -> dict[str, Any]:
+        """Train without some classes; how well the score tells their test pictures from the others'."""
+        known = tuple(name for name in pictures.classes if name not in names)
+        renamed = known_classes(pictures, known)
+        inside = np.flatnonzero((renamed.labels >= 0) & (people % _EVERY != 0))
+        given = self._given(renamed, inside, test)
+        answers, _ = self._finetuned(folder / f"without_{'_'.join(names)}", settings, given)
+        labels = given.load("test").labels
+        sure = confidence(answers)
+        right = answers.argmax(axis=1) == labels
+        found = {
+            "left_out": list(names),
+            "auroc": auroc(sure[labels >= 0], sure[labels < 0]),
+            "known_top1": float(right[labels >= 0].mean()),
+            "num_known": int((labels >= 0).sum()),
+            "num_unknown": int((labels < 0).sum()),
+        }
+        settings.console.print(f"without {', '.join(names)}: AUROC {found['auroc']:.3f}")
+        return found
+
+    def _draw(self, people: NDArray[np.int64], count: int | Literal["all"], draw: int) -> NDArray[np.int64]:
+        """Pictures of the first people of a random order; never of those that are measured on."""
+        training = np.unique(people[people % _EVERY != 0])
+        if count != "all":
+            training = np.random.default_rng((self.seed, draw)).permutation(training)[:count]
+        return np.flatnonzero(np.isin(people, training))
+
+    def _given(self, pictures: ImageSet, rows: NDArray[np.int64], test: NDArray[np.int64]) -> GivenPictures:
+        train = pictures.take(rows.tolist())
+        splits = {"train": train, "dev": train, "test": pictures.take(test.tolist())}
+        return GivenPictures(splits=splits, mirror=self.data.mirror, name=self.data.name)  # type: ignore[arg-type]
+
+    def _finetuned(self, place: Path, settings: FitSettings, given: GivenPictures) -> tuple[NDArray[np.float32], float]:
+        """Logits ``(n, k)`` of the INT8 program on test, and the seconds that it took to make."""
+        run = Run(
+            folder=place,
+            recipe="finetune_int8",
+            command="",
+            seed=self.seed,
+            source=given,
+            model=self.model,
+            init=self.model,
+            augment=self.augment,
+            settings=settings,
+        )
+        place.mkdir(parents=True)
+        start = time.perf_counter()
+        run_stages(
+            run,
+            {
+                "finetune": replace(self.finetune, num_folds=0),
+                "quantize": self.quantize,
+                "export": Export(backends=("executorch",)),
+            },
+        )
+        took = time.perf_counter() - start
+        engine = open_engine("executorch", place / "export" / "int8.pte", method="look", output_names=("logits",))
+        test = given.load("test")
+        return predict_each(engine.run, test, title="test", console=settings.console), took
+
+    def _baseline(self, place: Path, settings: FitSettings, given: GivenPictures, seconds: float) -> float:
+        """Test accuracy, in float, of a timm net trained from scratch for as long."""
+        torch.manual_seed(self.seed)
+        run = Run(
+            folder=place,
+            recipe="baseline",
+            command="",
+            seed=self.seed,
+            source=given,
+            model=self.baseline,
+            augment=self.augment,
+            settings=settings,
+        )
+        num_classes = len(given.class_names())
+
+        def train(epochs: int, name: str) -> torch.nn.Module:
+            net = TimmClassifier(architecture=self.baseline, num_classes=num_classes, pretrained=False)
+            net.to(memory_format=torch.channels_last)
+            lit = LitClassify(
+                model=net, num_classes=num_classes, label_smoothing=0.1, optim=OneCycle(learning_rate=4e-3)
+            )
+            data = run.data(batch_size=self.finetune.batch_size, at_least=self.finetune.at_least)
+            fit(lit, data, folder=place / name, title=name, epochs=epochs, settings=settings, keep_best=False)
+            return net
+
+        start = time.perf_counter()
+        train(1, "one epoch")
+        one_epoch = time.perf_counter() - start
+        net = train(max(1, round(seconds / one_epoch)), "baseline")
+        test = given.load("test")
+        return top1(predict(net.eval(), test), test)
+
+
+def person_of_each(pictures: ImageSet) -> NDArray[np.int64]:
+    """Person of each picture, where everyone shows the classes in order and files are numbered as they were taken.
+
+    Sorted by the number in the file's name, a new person begins where the class does not increase.
+    """
+    numbers = np.array([_number(name) for name in pictures.ids])
+    people = np.empty(len(pictures), np.int64)
+    person, last = -1, len(pictures.classes)
+    for row in np.lexsort((pictures.labels, numbers)):
+        if pictures.labels[row] <= last:
+            person += 1
+        last = int(pictures.labels[row])
+        people[row] = person
+    return people
+
+
+def _number(name: str) -> int:
+    found = re.findall(r"[0-9]+", Path(name).stem)
+    if not found:
+        raise ValueError(f"{name} has no number, so people cannot be told apart: number the files as they were taken")
+    return int(found[-1])
