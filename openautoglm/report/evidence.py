@@ -45,7 +45,7 @@ def recall(results: Results) -> Html | None:
     rows = zip(per_class.classes, per_class.recall, per_class.support, strict=False)
     known = sorted((row for row in rows if row[1] is not None), key=lambda row: (row[1], row[0]))
     bars = [_recall_bar(name, share or 0.0, support) for name, share, support in known]
-    note = f"{per_class.model}, test split, weakest class first. The line across is the 95 % interval."
+    note = f"{per_class.model}, {_split(results)}, weakest class first. The line across is the 95 % interval."
     note += "".join(f" {group_sentence(group)}." for group in results.groups)
     return section("Recall of each class", el("div", *bars, class_="bars two"), el("p", note, class_="note"))
 
@@ -67,7 +67,8 @@ def confusion(results: Results) -> Html | None:
     rows = [_matrix_row(names, i, counts) for i, counts in enumerate(matrix)]
     table = el("table", el("thead", head), el("tbody", *rows), class_="confusion")
     note = (
-        f"{results.confusion.model}, test split. Rows: the truth; columns: the answer. Blue is right, orange is wrong."
+        f"{results.confusion.model}, {_split(results)}. Rows: the truth; columns: the answer. Blue is right, orange is "
+        "wrong."
     )
     grid = el("div", table, class_="scroll", tabindex="0", role="region", aria_label="Confusion matrix")
     pairs = el("div", el("h3", "Most often"), _worst_pairs(matrix, names), class_="pairs")
@@ -105,6 +106,12 @@ def contact_sheet(results: Results, run_folder: Path) -> Html | None:
     name = results.data.name if results.data else "the data"
     sheet = el("img", src=address, alt=f"Contact sheet of {name}", class_="sheet")
     return section("The pictures", el("div", sheet, class_="scroll"))
+
+
+def _split(results: Results) -> str:
+    """What was named: without pictures to spare, those that each fold left out."""
+    held_out = results.data is None or results.data.num_test != 0
+    return "test split" if held_out else "every picture by a net that never saw it"
 
 
 def _is_twin(results: Results, model: ModelResult) -> bool:

@@ -176,7 +176,7 @@ class Finetune:
             folder=folder,
             title=title,
             epochs=self._num_epochs(len(pictures)),
-            settings=run.settings,
+            settings=run.settings if held is not None else run.settings.without_dev(),
             keep_best=False,  # a handful of pictures chooses by chance
             callbacks=[FreezeBatchNorm(after=0.0)],
         )

@@ -73,7 +73,7 @@ class Quantize:
             folder=folder,
             title="quantize",
             epochs=self.epochs,
-            settings=run.settings,
+            settings=run.settings if run.holds_out("dev") else run.settings.without_dev(),
             keep_best=False,  # the last epochs alone are trained with the scales that ship
             callbacks=[FreezeQAT(after=self.freeze_after)],
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,10 @@ class FitSettings:
         """Refuse an unknown logger."""
         if self.logger not in LOGGERS:
             raise ValueError(f"logger must be one of {', '.join(LOGGERS)}, got {self.logger!r}")
+
+    def without_dev(self) -> FitSettings:
+        """The same where nothing is held out: figures on training pictures would say nothing."""
+        return replace(self, trainer={**self.trainer, "limit_val_batches": 0})
 
 
 def fit(
