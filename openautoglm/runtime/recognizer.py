@@ -1,13 +1,15 @@
 """Recognizer: a frame in, named hands out; numpy and Pillow only.
 
-A net trained on whole frames glances at the small frame, takes the peaks of its attention for hands and looks again at
-a crop of each, unless the glance was sure of its name. A net trained on crops looks once, at the whole picture.
+A net trained on whole frames glances at the small frame, takes the peaks of its attention for hands, glances again at
+the surroundings of each if it is told to, which finds the box of a small hand more exactly, and looks at a crop of
+each, unless the glance was sure of its name. A net trained on crops looks once, at the whole picture.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,8 @@ LOOK, GLANCE = "look", "glance"
 UNKNOWN = "unknown"
 """Label of a hand whose gesture is none of the net's; its score is that of the gesture it resembles most."""
 _MAPS = ("attention", "box", "logits")
+_FAINT = 0.02
+"""Attention that a closer glance gives at least to a hand that is there."""
 Floats = NDArray[np.float32]
 
 
@@ -39,6 +43,8 @@ class Thresholds:
         sure: probability of a gesture from which the glance is believed and the look saved; None always looks.
         crop_margin: added on every side of a crop, as a share of the box's longer side.
         max_hands: hands of a frame at most.
+        zoom: side of the surroundings that a further glance sees, in sides of the first glance's box; that glance then
+            sets the box. None believes the first.
         reject: probability below which a hand shows none of the gestures and is labelled ``UNKNOWN``; None names
             every hand.
     """
@@ -48,6 +54,7 @@ class Thresholds:
     sure: float | None = None
     crop_margin: float = 0.1
     max_hands: int = 10
+    zoom: float | None = None
     reject: float | None = None
 
     @classmethod
@@ -70,11 +77,13 @@ class Stats:
         num_frames: given to it.
         num_looks: second looks done.
         num_skipped: second looks saved, because the glance was sure.
+        num_zooms: further glances, at the surroundings of a hand.
     """
 
     num_frames: int = 0
     num_looks: int = 0
     num_skipped: int = 0
+    num_zooms: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,21 +197,47 @@ class Recognizer:
         return self._hand(box, self._look_at(picture, self._crop(picture, box)))
 
     def _find(self, picture: Image.Image, glance: Engine) -> list[_Found]:
-        """Glance at the frame."""
-        limits, size = self.thresholds, glance.input_shape[-1]
-        placement = letterbox(picture.width, picture.height, size)
+        """Glance at the frame and, closer, at each hand in it."""
+        whole = letterbox(picture.width, picture.height, glance.input_shape[-1])
+        found = self._glance_at(picture, glance, whole, self.thresholds.hand)
+        if self.thresholds.zoom is None:
+            return found
+        closer = [self._zoom(picture, glance, one, self.thresholds.zoom) for one in found]
+        closer.sort(key=lambda one: one.attention, reverse=True)
+        boxes_px = np.array([one.box_px for one in closer]).reshape(-1, 4)
+        return [closer[index] for index in self._apart(boxes_px)]
+
+    def _zoom(self, picture: Image.Image, glance: Engine, found: _Found, zoom: float) -> _Found:
+        """The hand as a glance at its surroundings sees it; hardly one where that glance sees none."""
+        self.stats.num_zooms += 1
+        near = square_crop(
+            found.box_px, picture.width, picture.height, size=glance.input_shape[-1], margin=(zoom - 1) / 2
+        )
+        x0, y0, x1, y1 = found.box_px
+        x, y = (x0 + x1) / 2, (y0 + y1) / 2
+        for one in self._glance_at(picture, glance, near, _FAINT):  # strongest first
+            left, top, right, bottom = one.box_px
+            if left < x < right and top < y < bottom:
+                return replace(one, attention=math.sqrt(found.attention * one.attention))
+        return replace(found, attention=math.sqrt(found.attention * _FAINT))
+
+    def _glance_at(self, picture: Image.Image, glance: Engine, placement: Placement, threshold: float) -> list[_Found]:
         maps = glance.run_named(as_input(picture, placement))
         attention, distances, logits = (maps[name][0] for name in _MAPS)
-        rows, columns = find_peaks(attention[0], limits.hand)
-        boxes_px = placement.to_frame(decode_boxes(distances, rows, columns, size=size))
+        rows, columns = find_peaks(attention[0], threshold)
+        boxes_px = placement.to_frame(decode_boxes(distances, rows, columns, size=placement.size))
         return [
             _Found(
                 box_px=_as_box(boxes_px[index]),
                 attention=float(attention[0, rows[index], columns[index]]),
                 logits=logits[:, rows[index], columns[index]],
             )
-            for index in suppress(boxes_px, max_iou=limits.nms_iou, max_count=limits.max_hands)
+            for index in self._apart(boxes_px)
         ]
+
+    def _apart(self, boxes_px: NDArray[Any]) -> list[int]:
+        """One box a hand, of boxes that stand best first."""
+        return suppress(boxes_px, max_iou=self.thresholds.nms_iou, max_count=self.thresholds.max_hands)
 
     def _recognize_one(self, picture: Image.Image, found: _Found) -> Hand:
         """Believe the glance or look again."""

@@ -219,7 +219,8 @@ class Finetune:
 def _largest_released() -> str | None:
     """The net of crops with the most weights."""
     nets = [store.find(name) for name in store.released()]
-    sizes = {net.folder.name: net.weights.stat().st_size for net in nets if not net.is_quantized}
+    crops = [net for net in nets if not net.is_quantized and net.config.get("task") == "classify"]
+    sizes = {net.folder.name: net.weights.stat().st_size for net in crops}
     return max(sizes, key=lambda name: sizes[name], default=None)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from openautoglm.runtime.recognizer import Recognizer, Thresholds
 from openautoglm.stages.frames import FrameFigures
 
 _HAND = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5)
+_ZOOM = (None, 2.0, 2.5, 3.0)
 _SURE = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98, 0.99)
 
 
@@ -22,6 +23,7 @@ class Chosen:
         top1: of the frames, without and with the glance believed.
         hand_ap50: at the lowest threshold and at the chosen one.
         looks_saved: part of the second looks that the glance made needless.
+        zoom: top-1 and hand AP50 with each size of the surroundings that a further glance saw, ``"none"`` without.
     """
 
     thresholds: Thresholds
@@ -29,6 +31,7 @@ class Chosen:
     top1: tuple[float | None, float | None]
     hand_ap50: tuple[float | None, float | None]
     looks_saved: float
+    zoom: Mapping[str, tuple[float | None, float | None]]
 
 
 def choose_thresholds(
@@ -38,7 +41,9 @@ def choose_thresholds(
     start: Thresholds,
     max_loss: float,
 ) -> Chosen:
-    """The highest threshold of a hand and the lowest certainty of the glance that cost no more than ``max_loss``.
+    """The zoom that finds and names most, then the highest threshold of a hand and the lowest certainty of the glance.
+
+    Each of the latter two may cost ``max_loss``; a zoom must gain more than that, because it costs a glance a hand.
 
     Args:
         recognizer_at: makes the recogniser with some thresholds.
@@ -47,8 +52,10 @@ def choose_thresholds(
         max_loss: in hand AP50 for ``hand``, in top-1 for ``sure``; against the lowest threshold and against always
             looking.
     """
-    lowest = examine(recognizer_at(replace(start, hand=_HAND[0], sure=None)))
-    chosen, figures = replace(start, hand=_HAND[0], sure=None), lowest
+    tried_zooms = {zoom: examine(recognizer_at(replace(start, hand=_HAND[0], sure=None, zoom=zoom))) for zoom in _ZOOM}
+    best = max(_ZOOM, key=lambda zoom: _worth(tried_zooms[zoom]) + (max_loss if zoom is None else 0.0))
+    lowest = tried_zooms[best]
+    chosen, figures = replace(start, hand=_HAND[0], sure=None, zoom=best), lowest
     for hand in _HAND[1:]:
         tried = replace(chosen, hand=hand)
         found = examine(recognizer_at(tried))
@@ -73,7 +80,14 @@ def choose_thresholds(
         top1=(looked.scores.top1, figures.scores.top1),
         hand_ap50=(lowest.scores.hand_ap50, figures.scores.hand_ap50),
         looks_saved=looks_saved,
+        zoom={str(zoom or "none"): (it.scores.top1, it.scores.hand_ap50) for zoom, it in tried_zooms.items()},
     )
+
+
+def _worth(figures: FrameFigures) -> float:
+    """Mean of top-1 and hand AP50, as far as they are known."""
+    known = [value for value in (figures.scores.top1, figures.scores.hand_ap50) if value is not None]
+    return sum(known) / max(1, len(known))
 
 
 def _lost(before: float | None, after: float | None) -> float:

@@ -110,6 +110,38 @@ def test_what_resembles_no_gesture_enough_is_unknown():
         assert hand.score == pytest.approx(0.9 * 0.787, abs=1e-3)
 
 
+def test_a_closer_glance_sets_the_box():
+    """Zoom 2 of a 40 px box is a view of 80 px: what lies at its pixel p is at 40 + p * 80 / 192 of the frame."""
+    far, near = empty_maps(), empty_maps()
+    plant(far, (60, 60, 100, 100), (192, 192), attention=0.4, logits=(0, 0, 1))
+    plant(near, (48, 48, 144, 120), (192, 192), attention=0.9, logits=(0, 0, 5))
+    glance = FakeEngine(SIZE, [far, near])
+    look = FakeEngine(CROP, [{"logits": np.array([[0, 0, 9]], np.float32)}])
+    tool = Recognizer(look=look, glance=glance, classes=CLASSES, thresholds=Thresholds(zoom=2.0))
+    (hand,) = tool.recognize(frame_of(192, 192))
+    assert hand.box_px == pytest.approx((60, 60, 100, 90), abs=0.5)
+    assert hand.score == pytest.approx(0.6, abs=1e-3)  # the root of 0.4 * 0.9
+    assert (tool.stats.num_zooms, len(glance.seen), len(look.seen)) == (1, 2, 1)
+
+
+def test_a_hand_that_is_none_from_near_is_hardly_one():
+    maps = empty_maps()
+    plant(maps, (60, 60, 100, 100), (192, 192), attention=0.5)
+    look = FakeEngine(CROP, [{"logits": np.array([[0, 0, 9]], np.float32)}])
+    tool = Recognizer(
+        look=look, glance=FakeEngine(SIZE, [maps, empty_maps()]), classes=CLASSES, thresholds=Thresholds(zoom=3.0)
+    )
+    (hand,) = tool.recognize(frame_of(192, 192))
+    assert hand.box_px == pytest.approx((60, 60, 100, 100), abs=0.5)
+    assert hand.score == pytest.approx(0.1, abs=1e-3)
+
+
+def test_no_hand_no_closer_glance():
+    tool = recognizer(empty_maps(), zoom=2.0)
+    assert tool.recognize(frame_of(192, 192)) == []
+    assert tool.stats.num_zooms == 0
+
+
 def test_five_hands_best_first():
     maps, boxes = empty_maps(), [(x, 20, x + 40, 70) for x in (10, 70, 130, 190, 250)]
     for box, attention in zip(boxes, (0.5, 0.9, 0.7, 0.6, 0.8), strict=True):

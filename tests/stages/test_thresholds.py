@@ -40,6 +40,25 @@ def test_highest_hand_and_lowest_sure_that_cost_little():
     assert chosen.top1 == (0.9, 0.9)
 
 
+def zooming(gain):
+    """Figures that a further glance changes by so much."""
+
+    def examine(recognizer):
+        found = 0.6 + (gain if recognizer.thresholds.zoom == 2.5 else 0.0)
+        scores = DetectionScores(top1=found, hand_ap50=found, map50=None, num_frames=100, num_hands=100)
+        return FrameFigures(hands=((object(),),) * 100, scores=scores, top1_gold_box=None, latency_ms=1.0)
+
+    recognizer_at, _ = world(lambda hand: 0.9, lambda sure: 0.9)
+    return recognizer_at, examine
+
+
+def test_zoom_is_taken_where_it_gains_more_than_it_may_cost():
+    chosen = choose_thresholds(*zooming(0.2), start=Thresholds(), max_loss=0.01)
+    assert chosen.thresholds.zoom == 2.5
+    assert chosen.zoom == {"none": (0.6, 0.6), "2.0": (0.6, 0.6), "2.5": (0.8, 0.8), "3.0": (0.6, 0.6)}
+    assert choose_thresholds(*zooming(0.005), start=Thresholds(), max_loss=0.01).thresholds.zoom is None
+
+
 def test_a_glance_that_always_costs_too_much_is_never_believed():
     chosen = choose_thresholds(
         *world(lambda hand: 0.9, lambda sure: 0.9 if sure is None else 0.5), start=Thresholds(), max_loss=0.005
