@@ -203,16 +203,16 @@ class Recognizer:
         if self.thresholds.zoom is None:
             return found
         closer = [self._zoom(picture, glance, one, self.thresholds.zoom) for one in found]
+        closer = [one for one in closer if one.attention >= self.thresholds.hand]
         closer.sort(key=lambda one: one.attention, reverse=True)
         boxes_px = np.array([one.box_px for one in closer]).reshape(-1, 4)
         return [closer[index] for index in self._apart(boxes_px)]
 
     def _zoom(self, picture: Image.Image, glance: Engine, found: _Found, zoom: float) -> _Found:
-        """The hand as a glance at its surroundings sees it; hardly one where that glance sees none."""
+        """The hand as a glance at its surroundings sees it, hardly one if it sees none."""
         self.stats.num_zooms += 1
-        near = square_crop(
-            found.box_px, picture.width, picture.height, size=glance.input_shape[-1], margin=(zoom - 1) / 2
-        )
+        size, margin = glance.input_shape[-1], (zoom - 1) / 2
+        near = square_crop(found.box_px, picture.width, picture.height, size=size, margin=margin)
         x0, y0, x1, y1 = found.box_px
         x, y = (x0 + x1) / 2, (y0 + y1) / 2
         for one in self._glance_at(picture, glance, near, _FAINT):  # strongest first

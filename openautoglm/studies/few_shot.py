@@ -95,7 +95,7 @@ class FewShotStudy:
                 "model": self.model,
                 "baseline": self.baseline,
                 "seed": self.seed,
-                "finetune": asdict(self.finetune),
+                "finetune": {name: value for name, value in asdict(self.finetune).items() if name != "losses"},
             },
             "versions": collect_versions(),
             "device": to_plain(collect_device(num_threads=torch.get_num_threads(), accelerator="cpu")),

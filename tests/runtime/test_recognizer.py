@@ -125,15 +125,17 @@ def test_a_closer_glance_sets_the_box():
 
 
 def test_a_hand_that_is_none_from_near_is_hardly_one():
-    maps = empty_maps()
-    plant(maps, (60, 60, 100, 100), (192, 192), attention=0.5)
-    look = FakeEngine(CROP, [{"logits": np.array([[0, 0, 9]], np.float32)}])
-    tool = Recognizer(
-        look=look, glance=FakeEngine(SIZE, [maps, empty_maps()]), classes=CLASSES, thresholds=Thresholds(zoom=3.0)
-    )
-    (hand,) = tool.recognize(frame_of(192, 192))
-    assert hand.box_px == pytest.approx((60, 60, 100, 100), abs=0.5)
-    assert hand.score == pytest.approx(0.1, abs=1e-3)
+    """Its attention is the root of 0.5 * 0.02, which is 0.1."""
+    for hand, num_hands in ((0.05, 1), (0.2, 0)):
+        maps = empty_maps()
+        plant(maps, (60, 60, 100, 100), (192, 192), attention=0.5)
+        look = FakeEngine(CROP, [{"logits": np.array([[0, 0, 9]], np.float32)}])
+        glance = FakeEngine(SIZE, [maps, empty_maps()])
+        tool = Recognizer(look=look, glance=glance, classes=CLASSES, thresholds=Thresholds(zoom=3.0, hand=hand))
+        found = tool.recognize(frame_of(192, 192))
+        assert len(found) == len(look.seen) == num_hands
+        assert all(one.score == pytest.approx(0.1, abs=1e-3) for one in found)
+        assert all(one.box_px == pytest.approx((60, 60, 100, 100), abs=0.5) for one in found)
 
 
 def test_no_hand_no_closer_glance():

@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 
@@ -65,6 +67,7 @@ def test_more_people_help_and_unknown_gestures_score_lower(tmp_path):
         model="openautoglm-nano",
     )
     found = study(tmp_path / "runs", settings=FitSettings(trainer={"accelerator": "cpu"}))
+    json.dumps(found)  # hours of work must not end in a fault
     few, many = found["shots"]
     assert few["num_train"] == [12]
     assert few["int8_top1_mean"] > few["baseline_top1_mean"]
