@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -134,7 +135,7 @@ class ParquetGestures:
     def _open(self, folder: Path, part: str) -> ImageSet:
         return open_pictures(folder, part, name=f"{self.name}/{part}", classes=self.class_names())
 
-    @property
+    @cached_property
     def _has_test(self) -> bool:
         """Whether there is a split for the figure; what is neither that nor train may be meant, so it is asked for."""
         try:
