@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from openautoglm.api import AutoModel as AutoModel
+    from openautoglm.api import Quantizer as Quantizer
     from openautoglm.data.folder import FolderGestures as FolderGestures
     from openautoglm.data.hagrid import HagridFrames as HagridFrames
     from openautoglm.data.module import GestureData as GestureData
@@ -41,6 +42,7 @@ _HOMES = {
     "LitDistill": "train",
     "LitSpot": "train",
     "ParquetGestures": "data",
+    "Quantizer": "api",
     "Recognizer": "runtime.recognizer",
     "SpotData": "data",
     "SyntheticGestures": "data.synthetic",

@@ -47,6 +47,14 @@ def unlock(graph: GraphModule) -> GraphModule:
     return graph
 
 
+def seal(graph: GraphModule) -> GraphModule:
+    """A graph that will only compute: in evaluation mode, without gradients."""
+    graph.requires_grad_(False)
+    for module in graph.modules():
+        module.training = False
+    return graph
+
+
 def quantizer_nodes(graph: GraphModule) -> Iterator[tuple[AnyNode, FakeQuantizeBase]]:
     """Calls of quantisers, in the order of the graph."""
     for node in graph.graph.nodes:
@@ -70,6 +78,12 @@ def parameter(graph: GraphModule, node: AnyNode) -> Tensor:
     value = getattr(graph.get_submodule(path), name)
     assert isinstance(value, Tensor)
     return value
+
+
+def read_tensors(graph: GraphModule) -> dict[str, Tensor]:
+    """Every parameter and buffer that the graph reads, by name."""
+    nodes = {str(node.target): node for node in graph.graph.nodes if node.op == "get_attr" and node.users}
+    return {name: parameter(graph, node) for name, node in nodes.items()}
 
 
 def batch_norm_settings(graph: GraphModule) -> dict[str, tuple[float, float]]:
@@ -134,6 +148,30 @@ def fold_batch_norms(graph: GraphModule) -> None:
         if pair is not None:
             _fold(graph, pair)
     graph.graph.eliminate_dead_code()
+    graph.recompile()
+
+
+def measure_weights(graph: GraphModule) -> None:
+    """Set the scale of every quantiser of a weight by that weight."""
+    for node, module in quantizer_nodes(graph):
+        if isinstance(module, WeightQuantize):
+            module.measure(_weight_of(graph, node))
+
+
+def drop_weight_quantizers(graph: GraphModule, names: Sequence[str]) -> None:
+    """Take the rounding away from weights.
+
+    Args:
+        graph: prepared, BatchNorm folded.
+        names: of the parameters.
+    """
+    found = {str(node.args[0].target): node for node, _ in quantizer_nodes(graph) if node.args[0].op == "get_attr"}
+    if strange := sorted(set(names) - found.keys()):
+        raise ValueError(f"the model rounds no weight called {', '.join(strange)}; it has {', '.join(found)}")
+    for name in names:
+        found[name].replace_all_uses_with(found[name].args[0])
+        graph.graph.erase_node(found[name])
+    graph.delete_all_unused_submodules()
     graph.recompile()
 
 

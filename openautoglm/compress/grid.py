@@ -110,7 +110,11 @@ class WeightQuantize(GridQuantize):
     def forward(self, x: Tensor) -> Tensor:
         """Observe, unless that is switched off, and round."""
         if self.observer_enabled[0]:
-            others = [axis for axis in range(x.dim()) if axis != self.ch_axis]
-            largest = x.detach().abs().amax(others)
-            self.scale.copy_((largest / self.quant_max).clamp_min(self._SMALLEST_SCALE))
+            self.measure(x)
         return super().forward(x)
+
+    def measure(self, x: Tensor) -> None:
+        """Take the scales from a weight."""
+        others = [axis for axis in range(x.dim()) if axis != self.ch_axis]
+        largest = x.detach().abs().amax(others)
+        self.scale.copy_((largest / self.quant_max).clamp_min(self._SMALLEST_SCALE))

@@ -93,6 +93,19 @@ def prepare_qat(
 
     if batch_norm not in ("train", "fold"):
         raise ValueError(f"batch_norm must be 'train' or 'fold', got {batch_norm!r}")
+    with quiet_torch():
+        graph = trace(model, example, dynamic_size=dynamic_size, batch_norm=batch_norm)
+        settings = surgery.batch_norm_settings(graph)
+        graph = prepare_qat_pt2e(graph, quantizer)
+    surgery.restore_batch_norm_settings(graph, settings)
+    surgery.follow_weights(graph)
+    return QATModel(graph)
+
+
+def trace(
+    model: nn.Module, example: Tensor, *, dynamic_size: bool = False, batch_norm: BatchNormMode = "fold"
+) -> GraphModule:
+    """Copy a float model into a graph in which every convolution has its own weight; arguments as ``prepare_qat``."""
     source = copy.deepcopy(model).train(batch_norm == "train")
     _keep_batch_norms_alive(source)
     _write_nothing_in_place(source)
@@ -102,14 +115,10 @@ def prepare_qat(
         shape |= {2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
     with quiet_torch():
         graph = surgery.unlock(torch.export.export(source, (images,), dynamic_shapes=(shape,)).module())
-        surgery.part_shared_weights(graph)
-        if batch_norm == "fold":
-            surgery.fold_batch_norms(graph)
-        settings = surgery.batch_norm_settings(graph)
-        graph = prepare_qat_pt2e(graph, quantizer)
-    surgery.restore_batch_norm_settings(graph, settings)
-    surgery.follow_weights(graph)
-    return QATModel(graph)
+    surgery.part_shared_weights(graph)
+    if batch_norm == "fold":
+        surgery.fold_batch_norms(graph)
+    return graph
 
 
 def _write_nothing_in_place(model: nn.Module) -> None:
@@ -138,10 +147,7 @@ def convert(qat: QATModel, *, fold_quantize: bool = True) -> GraphModule:
 
     with quiet_torch():
         graph = surgery.unlock(convert_pt2e(settle(qat), fold_quantize=fold_quantize))
-    graph.requires_grad_(False)
-    for module in graph.modules():
-        module.training = False
-    return graph
+    return surgery.seal(graph)
 
 
 def convert_programs(
@@ -154,7 +160,11 @@ def convert_programs(
         programs: of the model.
         fold_quantize: see ``convert``.
     """
-    graph = convert(qat, fold_quantize=fold_quantize)
+    return programs_of(convert(qat, fold_quantize=fold_quantize), programs)
+
+
+def programs_of(graph: GraphModule, programs: Mapping[str, Program]) -> dict[str, nn.Module]:
+    """The part of a quantised graph that each method needs, as its program."""
     if len(programs) == 1:
         return {name: program.of(graph) for name, program in programs.items()}
     return {name: program.of(surgery.keep_outputs(graph, program.traced)) for name, program in programs.items()}

@@ -16,6 +16,7 @@ from openautoglm.compress import graph as surgery
 from openautoglm.compress.grid import GridQuantize
 from openautoglm.compress.pt2e import QATModel, prepare_qat, settle
 
+SCHEME = "int8"
 _FORMAT = 1
 _SCALE, _ZERO_POINT = ".scale", ".zero_point"
 
@@ -41,10 +42,9 @@ def quantized_state(qat: QATModel) -> tuple[dict[str, Tensor], dict[str, Any]]:
                 "scale": float(module.scale),
                 "zero_point": int(module.zero_point),
             }
-    for name, node in _float_parameters(graph, weights).items():
-        tensors[name] = surgery.parameter(graph, node).detach()
+    tensors |= {name: value.detach() for name, value in surgery.read_tensors(graph).items() if name not in weights}
     shape = _example_shape(graph)
-    spec = {"format": _FORMAT, "scheme": "int8", "input": shape, "weights": weights, "activations": activations}
+    spec = {"format": _FORMAT, "scheme": SCHEME, "input": shape, "weights": weights, "activations": activations}
     return {name: tensor.clone().contiguous().cpu() for name, tensor in tensors.items()}, spec
 
 
@@ -57,19 +57,22 @@ def load_quantized(model: nn.Module, tensors: dict[str, Tensor], spec: dict[str,
         spec: of ``quantized_state``.
         quantizer: of the same kind as was used for training.
     """
-    if spec.get("format") != _FORMAT or spec.get("scheme") != "int8":
+    if spec.get("format") != _FORMAT or spec.get("scheme") != SCHEME:
         raise ValueError(
-            f"quantization.json has format {spec.get('format')!r}, scheme {spec.get('scheme')!r}; "
-            f"this version reads format {_FORMAT}, scheme 'int8': export the artifact again or update openautoglm"
+            f"quantization.json has format {spec.get('format')!r}, scheme {spec.get('scheme')!r}; this version reads "
+            f"format {_FORMAT}, scheme {SCHEME!r} here: export the artifact again or update openautoglm"
         )
     channels, height, width = (size or 64 for size in spec["input"])
     dynamic_size = spec["input"][1] is None
     example = torch.zeros(2, channels, height, width)
     prepared = prepare_qat(model, example, quantizer, dynamic_size=dynamic_size, batch_norm="fold")
     graph = settle(prepared)
+    rounded = [str(node.args[0].target) for node, _ in surgery.quantizer_nodes(graph) if node.args[0].op == "get_attr"]
+    surgery.drop_weight_quantizers(graph, [name for name in rounded if name not in spec["weights"]])
     _load_quantizers(graph, tensors, spec)
-    for name, node in _float_parameters(graph, spec["weights"]).items():
-        _copy(surgery.parameter(graph, node), _take(tensors, name), name)
+    for name, value in surgery.read_tensors(graph).items():
+        if name not in spec["weights"]:
+            _copy(value, _take(tensors, name), name)
     return QATModel(graph, frozen=True).eval()
 
 
@@ -93,12 +96,6 @@ def _load_quantizers(graph: GraphModule, tensors: dict[str, Tensor], spec: dict[
         raise _mismatch(f"a range for {next(iter(activations))} that the model has no place for")
 
 
-def _float_parameters(graph: GraphModule, weights: dict[str, Any]) -> dict[str, surgery.AnyNode]:
-    """Parameters and buffers that the graph reads and that are not stored as integers."""
-    nodes = {str(node.target): node for node in graph.graph.nodes if node.op == "get_attr" and node.users}
-    return {name: node for name, node in nodes.items() if name not in weights}
-
-
 def _operation(node: surgery.AnyNode) -> str:
     """What computes a value: the same word however the nodes around it are numbered."""
     return str(node.op) if node.op == "placeholder" else str(node.target).removeprefix("aten.").partition(".")[0]
@@ -117,8 +114,11 @@ def _take(tensors: dict[str, Tensor], name: str) -> Tensor:
 
 
 def _copy(target: Tensor, value: Tensor, name: str) -> None:
-    if target.shape != value.shape:
-        raise _mismatch(f"{name} of shape {tuple(value.shape)} where the model has {tuple(target.shape)}")
+    if target.shape != value.shape or target.dtype != value.dtype:
+        raise _mismatch(
+            f"{name} as {value.dtype} of shape {tuple(value.shape)} where the model has {target.dtype} of shape "
+            f"{tuple(target.shape)}"
+        )
     with torch.no_grad():
         target.copy_(value)
 

@@ -38,7 +38,8 @@ _PORTABLE_KINDS: dict[str, Kind] = {
     "aten::mm": "linear",
     "aten::bmm": "matmul",
 }
-_INT8 = ("xnn_datatype_qint8", "xnn_datatype_qcint8", "xnn_datatype_quint8")
+# qdint8 is an activation whose range is taken at run time
+_INT8 = ("xnn_datatype_qint8", "xnn_datatype_qcint8", "xnn_datatype_quint8", "xnn_datatype_qdint8")
 
 
 class ExecuTorchBackend:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 import torch
 
-from openautoglm.api import save_model
+from openautoglm.artifacts import save_model
 from openautoglm.stages.run import Outcome, Run
 from openautoglm.stages.training import accuracy_note, fresh_student, judge, student_config
 from openautoglm.train import LitClassify, OneCycle, fit

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from openautoglm.api import load_model, save_model
+from openautoglm.artifacts import load_model, save_model
 from openautoglm.losses import DistillationLoss
 from openautoglm.stages.run import Outcome, Run
 from openautoglm.stages.training import (

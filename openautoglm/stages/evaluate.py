@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import track
 from torch import nn
 
-from openautoglm.api import load_model
+from openautoglm.artifacts import load_model
 from openautoglm.data.base import ImageSet, Source, Split
 from openautoglm.data.frames import FrameSource
 from openautoglm.data.splits import align_classes, align_frames

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from openautoglm.api import load_model
+from openautoglm.artifacts import load_model
 from openautoglm.bench.paired import paired_difference_interval
 from openautoglm.bench.result import Int8Cost, to_plain
 from openautoglm.export.parity import compare_logits

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rich.progress import track
 
-from openautoglm.api import load_model, load_qat
+from openautoglm.artifacts import load_model, load_qat
 from openautoglm.compress.pt2e import convert_programs
 from openautoglm.export.backend import ExportedInput, get_backend
 from openautoglm.models import Exportable

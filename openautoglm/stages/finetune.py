@@ -13,7 +13,7 @@ import torch
 from rich.markup import escape
 from torch import nn
 
-from openautoglm.api import save_model
+from openautoglm.artifacts import save_model
 from openautoglm.bench.result import EstimateResult, ModelResult
 from openautoglm.data.base import ImageSet
 from openautoglm.data.groups import find_groups

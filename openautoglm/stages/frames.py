@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 
-from openautoglm.api import build_model, load_model, load_qat
+from openautoglm.artifacts import build_model, load_model, load_qat
 from openautoglm.bench.detection import DetectionScores, score_frames
 from openautoglm.bench.result import ModelResult
 from openautoglm.compress.pt2e import QATModel, convert_programs

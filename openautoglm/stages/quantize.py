@@ -10,7 +10,7 @@ import torch
 from lightning import LightningDataModule
 from torch import nn
 
-from openautoglm.api import load_model, save_tensors
+from openautoglm.artifacts import load_model, save_tensors
 from openautoglm.bench.result import ModelResult
 from openautoglm.compress.pt2e import QATModel, convert, prepare_qat
 from openautoglm.compress.state import quantized_state

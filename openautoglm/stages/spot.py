@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from openautoglm.api import save_model
+from openautoglm.artifacts import save_model
 from openautoglm.losses import DistillationLoss
 from openautoglm.models import Exportable
 from openautoglm.stages.frames import frames_note, judge_frames

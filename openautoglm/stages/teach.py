@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from openautoglm.api import TIMM, build_model, load_model, model_config, save_model
+from openautoglm.artifacts import TIMM, build_model, load_model, model_config, save_model
 from openautoglm.home import cache_dir
 from openautoglm.models import TimmClassifier, list_architectures
 from openautoglm.stages.run import Outcome, Run

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from openautoglm.api import build_model, load_model, model_config
+from openautoglm.artifacts import build_model, load_model, model_config
 from openautoglm.bench.result import ModelResult
 from openautoglm.stages.evaluate import predict, top1
 from openautoglm.stages.run import Run

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from openautoglm.api import build_model
+from openautoglm.artifacts import build_model
 from openautoglm.bench.latency import Latency, measure
 from openautoglm.bench.result import ModelResult, to_plain
 from openautoglm.models import Exportable

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from rich.console import Console
 
-from openautoglm.api import load_model
+from openautoglm.artifacts import load_model
 from openautoglm.bench.origin import collect_commit, collect_device, collect_versions
 from openautoglm.bench.result import to_plain
 from openautoglm.data import GestureData, SyntheticGestures

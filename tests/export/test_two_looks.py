@@ -110,7 +110,7 @@ def test_a_method_holds_nothing_of_the_other(looks):
 
 
 def test_a_quantised_artifact_of_both_looks_loads_bit_for_bit(looks, tmp_path):
-    from openautoglm.api import load_model, model_config, save_tensors
+    from openautoglm.artifacts import load_model, model_config, save_tensors
     from openautoglm.compress.pt2e import convert
     from openautoglm.compress.state import quantized_state
 

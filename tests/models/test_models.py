@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from openautoglm.api import build_model, load_model, model_config, save_model
+from openautoglm.artifacts import build_model, load_model, model_config, save_model
 from openautoglm.models import TimmClassifier, create_model, list_architectures
 
 
