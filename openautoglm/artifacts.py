@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -209,6 +210,45 @@ def load_qat(artifact: Artifact) -> QATModel:
     return load_quantized(
         source, load_file(artifact.weights), read_spec(artifact), get_backend("executorch").quantizer()
     )
+
+
+class IntegerPrograms:
+    """What is exported of a quantised artifact, method by method.
+
+    Args:
+        artifact: quantised.
+    """
+
+    def __init__(self, artifact: Artifact) -> None:
+        from openautoglm.compress import dynamic, weight_only
+
+        self._artifact, self.spec = artifact, read_spec(artifact)
+        model = build_model(artifact.config)
+        assert isinstance(model, Exportable)
+        self._model, self.programs = model, model.programs()
+        self.is_dynamic = self.spec["scheme"] == dynamic.SCHEME
+        self.computes_in_float = self.spec["scheme"] == weight_only.SCHEME
+
+    @cached_property
+    def _qat(self) -> QATModel:
+        return load_qat(self._artifact)
+
+    def modules(self, *, fold_quantize: bool) -> dict[str, nn.Module]:
+        """Method to module in evaluation mode.
+
+        Args:
+            fold_quantize: see ``compress.pt2e.convert``; of no effect where a runtime takes the ranges itself.
+        """
+        from openautoglm.compress.dynamic import dynamic_graph
+        from openautoglm.compress.pt2e import convert_programs, programs_of
+
+        if self.computes_in_float:
+            rounded: Any = weight_model(self._model, load_file(self._artifact.weights), self.spec).looks
+            return {name: program.module for name, program in rounded.programs().items()}
+        if self.is_dynamic:
+            graph = dynamic_graph(self._model.traced(), load_file(self._artifact.weights), self.spec)
+            return programs_of(graph, self.programs)
+        return convert_programs(self._qat, self.programs, fold_quantize=fold_quantize)
 
 
 def read_spec(artifact: Artifact) -> dict[str, Any]:

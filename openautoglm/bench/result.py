@@ -22,7 +22,9 @@ from openautoglm.bench.findings import PerClassResult as PerClassResult
 from openautoglm.bench.plain import build
 
 FILE_NAME = "results.json"
-Kind = Literal["float", "int8"]
+Kind = Literal["float", "int8", "mixed", "dynamic", "weights"]
+"""What heavy operations compute in: float, INT8, INT8 but for some layers, INT8 on ranges of each picture, float on
+weights that were rounded."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +163,7 @@ class Results:
 
     def float_twin(self, model: ModelResult) -> ModelResult | None:
         """The float export of the same runtime as an exported INT8 file."""
-        if model.kind != "int8" or model.runtime == "eager":
+        if model.kind == "float" or model.runtime == "eager":
             return None
         return next((m for m in self.models if m.kind == "float" and m.runtime == model.runtime), None)
 

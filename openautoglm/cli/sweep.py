@@ -107,7 +107,7 @@ def sweep_rows(jobs: Sequence[Job], seeds: Sequence[int], results: Sequence[Resu
         SweepRow(model.name, seed, model.top1, model.size_kb, model.latency_ms.median if model.latency_ms else None)
         for seed, result in zip(seeds, results, strict=True)
         for model in result.models
-        if model.runtime == "eager" or model.kind == "int8"
+        if model.runtime == "eager" or model.kind != "float"
     ]
     return sorted(rows, key=lambda row: row.variant != "student alone")
 

@@ -80,6 +80,13 @@ def parameter(graph: GraphModule, node: AnyNode) -> Tensor:
     return value
 
 
+def float_layers(graph: GraphModule) -> list[str]:
+    """Names of the convolutions and linear layers whose weights are not rounded."""
+    heavy = (*_CONVOLUTIONS, _ATEN.linear.default)
+    weights = [node.args[1] for node in graph.graph.nodes if node.target in heavy]
+    return [str(weight.target).removesuffix(".weight") for weight in weights if weight.op == "get_attr"]
+
+
 def read_tensors(graph: GraphModule) -> dict[str, Tensor]:
     """Every parameter and buffer that the graph reads, by name."""
     nodes = {str(node.target): node for node in graph.graph.nodes if node.op == "get_attr" and node.users}

@@ -45,6 +45,8 @@ def quantized_state(qat: QATModel) -> tuple[dict[str, Tensor], dict[str, Any]]:
     tensors |= {name: value.detach() for name, value in surgery.read_tensors(graph).items() if name not in weights}
     shape = _example_shape(graph)
     spec = {"format": _FORMAT, "scheme": SCHEME, "input": shape, "weights": weights, "activations": activations}
+    if layers := surgery.float_layers(graph):
+        spec["float_layers"] = layers
     return {name: tensor.clone().contiguous().cpu() for name, tensor in tensors.items()}, spec
 
 
@@ -67,8 +69,7 @@ def load_quantized(model: nn.Module, tensors: dict[str, Tensor], spec: dict[str,
     example = torch.zeros(2, channels, height, width)
     prepared = prepare_qat(model, example, quantizer, dynamic_size=dynamic_size, batch_norm="fold")
     graph = settle(prepared)
-    rounded = [str(node.args[0].target) for node, _ in surgery.quantizer_nodes(graph) if node.args[0].op == "get_attr"]
-    surgery.drop_weight_quantizers(graph, [name for name in rounded if name not in spec["weights"]])
+    surgery.drop_weight_quantizers(graph, [f"{layer}.weight" for layer in spec.get("float_layers", ())])
     _load_quantizers(graph, tensors, spec)
     for name, value in surgery.read_tensors(graph).items():
         if name not in spec["weights"]:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -19,14 +17,11 @@ from openautoglm.bench.result import LatencyResult
 from openautoglm.bench.takeover import ReachPoint, Takeover
 from openautoglm.report import numbers
 from openautoglm.report.benchmark import MIXING
-from openautoglm.report.plots import STYLE, THEME
-from openautoglm.report.style import CSS
+from openautoglm.report.light import LIGHT, light_style
 
-# The page's colours by light, as the style sheet names them first.
-_LIGHT = dict(reversed(re.findall(r"--(\w+): (#[0-9a-f]{6})", CSS)))
-_INK, _MUTED, _PAPER = _LIGHT["ink"], _LIGHT["muted"], _LIGHT["card"]
-_WEIGHTED, _MIXED = _LIGHT["blue"], _LIGHT["orange"]
-_LOOKS = {"full": (_MIXED, "o"), "local": (_LIGHT["blue"], "s"), "block-sparse": (_LIGHT["green"], "^")}
+_INK, _MUTED, _PAPER = LIGHT["ink"], LIGHT["muted"], LIGHT["card"]
+_WEIGHTED, _MIXED = LIGHT["blue"], LIGHT["orange"]
+_LOOKS = {"full": (_MIXED, "o"), "local": (LIGHT["blue"], "s"), "block-sparse": (LIGHT["green"], "^")}
 
 
 def draw_cost(report: CostReport, path: Path) -> None:
@@ -38,7 +33,7 @@ def draw_cost(report: CostReport, path: Path) -> None:
     """
     heights = [0.9 + 0.24 * len(program.blocks) for program in report.programs]
     heights += [3.2] if report.takeover else []
-    with matplotlib.rc_context(_style()):
+    with matplotlib.rc_context(light_style()):
         figure = Figure(figsize=(9.6, sum(heights) + 0.5), layout="constrained")
         axes = figure.subplots(len(heights), 2, squeeze=False, height_ratios=heights)
         for pair, program in zip(axes, report.programs, strict=False):
@@ -162,10 +157,3 @@ def _own_num_tokens(report: CostReport) -> dict[str, int]:
         for program in report.programs
     }
     return {method: max(num_tokens) for method, num_tokens in maps.items() if num_tokens}
-
-
-def _style() -> dict[Any, Any]:
-    """The page's style with the colours it has by light in place of their names."""
-    named = {placeholder: variable[len("var(--") : -1] for placeholder, variable in THEME.items()}
-    plain = {key: _LIGHT[named[value]] if value in named else value for key, value in STYLE.items()}
-    return plain | {"figure.facecolor": _PAPER, "savefig.facecolor": _PAPER}

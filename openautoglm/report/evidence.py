@@ -155,7 +155,7 @@ def _cells(results: Results, model: ModelResult) -> list[tuple[str, str]]:
         (numbers.points(model.top1_minus_eager), agreement),
         (numbers.size(model.size_kb), size),
         (numbers.milliseconds(model.latency_ms.median if model.latency_ms else None), spread),
-        (numbers.census_line(model) if model.kind == "int8" else numbers.MISSING, _left_in_float(model)),
+        (numbers.census_line(model) if model.kind != "float" else numbers.MISSING, _left_in_float(model)),
     ]
 
 

@@ -114,7 +114,7 @@ def primary(results: Results) -> ModelResult | None:
     Without pictures to spare for a test its accuracy is an estimate, see ``EstimateResult``.
     """
     judged = [m for m in results.models if m.top1 is not None or results.estimate is not None]
-    exported = [m for m in judged if m.kind == "int8" and m.runtime != "eager"]
+    exported = [m for m in judged if m.kind != "float" and m.runtime != "eager"]
     if exported:
         return next((m for m in exported if m.runtime == "executorch"), exported[0])
     students = [m for m in results.models if m.runtime == "eager" and m.top1 is not None and m.name != "teacher"]

@@ -149,7 +149,7 @@ def _bubbles(models: list[ModelResult], axis_label: str) -> str | None:
         axis.xaxis.set_major_locator(MaxNLocator(6))
         for m in models:
             marker, colour = MARKERS[m.runtime]
-            face = colour if m.kind == "int8" else "none"
+            face = colour if m.kind != "float" else "none"
             place = (m.latency_ms.median if m.latency_ms else 0, 100 * (m.top1 or 0))
             area = 260 * (m.size_kb or 0) / largest
             axis.scatter(*place, s=area, marker=marker, facecolor=face, edgecolor=colour, linewidth=1.5, clip_on=False)
@@ -171,13 +171,13 @@ def _dumbbells(spans: dict[tuple[str, str], _Span], axis_label: str) -> str | No
         axis.grid(visible=False, axis="y")
         for row, runtime in enumerate(runtimes):
             marker, colour = MARKERS[runtime]
-            found = {kind: spans[runtime, kind] for kind in ("float", "int8") if (runtime, kind) in spans}
+            found = {kind: span for (where, kind), span in spans.items() if where == runtime}
             axis.plot([s.value for s in found.values()], [row] * len(found), "-", color=RULE, lw=3, zorder=1)
             for kind, span in found.items():
                 if span.low is not None and span.high is not None:
                     axis.plot([span.low, span.high], [row, row], "-", color=colour, lw=2.5, alpha=0.5, zorder=2)
                 axis.plot(
-                    span.value, row, marker, markersize=8, mfc=colour if kind == "int8" else PAPER, mec=colour, mew=1.5
+                    span.value, row, marker, markersize=8, mfc=PAPER if kind == "float" else colour, mec=colour, mew=1.5
                 )
                 # Above the mark: two marks side by side keep their figures apart.
                 axis.annotate(_short(span.value), (span.value, row), xytext=(0, 8), textcoords="offset points",
@@ -205,7 +205,7 @@ def _legend(runtimes: set[str]) -> list[Line2D]:
     used = [(runtime, *MARKERS[runtime]) for runtime in MARKERS if runtime in runtimes]
     handles = [Line2D([], [], ls="", marker=m, color=c, markersize=7, label=RUNTIMES[r]) for r, m, c in used]
     handles.append(Line2D([], [], ls="", marker="o", mfc="none", mec=MUTED, markersize=7, label="hollow: float"))
-    handles.append(Line2D([], [], ls="", marker="o", mfc=MUTED, mec=MUTED, markersize=7, label="filled: INT8"))
+    handles.append(Line2D([], [], ls="", marker="o", mfc=MUTED, mec=MUTED, markersize=7, label="filled: quantised"))
     return handles
 
 

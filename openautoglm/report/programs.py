@@ -14,7 +14,7 @@ MAX_NAMES = 12
 
 def programs(results: Results) -> Html | None:
     """One block a file: what is in INT8, what stayed float, what is fused, what fell back."""
-    files = [m for m in results.models if m.kind == "int8" and m.runtime != "eager" and m.census]
+    files = [m for m in results.models if m.kind != "float" and m.runtime != "eager" and m.census]
     if not files:
         return None
     return section("What each program runs", el("div", *map(_program, files), class_="columns"))

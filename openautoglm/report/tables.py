@@ -22,7 +22,13 @@ __all__ = [
 ]
 
 RUNTIMES = {"eager": "PyTorch", "executorch": "ExecuTorch", "litert": "LiteRT", "onnx": "ONNX Runtime"}
-KINDS = {"int8": "INT8", "float": "float"}
+KINDS = {
+    "int8": "INT8",
+    "float": "float",
+    "mixed": "mixed INT8",
+    "dynamic": "dynamic INT8",
+    "weights": "rounded",
+}
 
 
 @dataclass(frozen=True)
@@ -38,7 +44,7 @@ def ordered(results: Results) -> list[ModelResult]:
     eager = [m for m in results.models if m.runtime == "eager"]
     files = [m for m in results.models if m.runtime != "eager"]
     runtimes = list(dict.fromkeys(m.runtime for m in files))
-    return eager + sorted(files, key=lambda m: (runtimes.index(m.runtime), m.kind != "int8"))
+    return eager + sorted(files, key=lambda m: (runtimes.index(m.runtime), m.kind == "float"))
 
 
 def final_table(results: Results) -> Table:
@@ -82,7 +88,7 @@ def _columns(results: Results) -> list[Column]:
         Column("quartiles", lambda m: numbers.quartiles(m.latency_ms) or numbers.MISSING),
         Column("of float", lambda m: numbers.ratio(m.latency_ratio)),
         Column(
-            "INT8 ops", lambda m: numbers.census_line(m).replace(" of ", "/") if m.kind == "int8" else numbers.MISSING
+            "INT8 ops", lambda m: numbers.census_line(m).replace(" of ", "/") if m.kind != "float" else numbers.MISSING
         ),
     ]
     filled = [c for c in columns[1:] if any(c.cell(model) != numbers.MISSING for model in results.models)]

@@ -17,7 +17,7 @@ from openautoglm.runtime.engines import Engine
 from openautoglm.runtime.recognizer import LOOK, Recognizer, Thresholds
 from openautoglm.stages import evidence
 from openautoglm.stages.evaluate import Logits, predict, predict_each, top1
-from openautoglm.stages.exported import Exported, shown
+from openautoglm.stages.exported import Exported
 from openautoglm.stages.frame_evidence import frame_evidence
 from openautoglm.stages.frames import FrameFigures, eager_engines, examine, make_recognizer
 from openautoglm.stages.run import Run
@@ -194,6 +194,6 @@ class FrameExam:
     def _answers(self, program: Exported) -> FrameFigures:
         if program.name not in self._figures:
             recognizer = self._recognizer(program.engines)
-            title = f"verify {shown(program.name)}"
+            title = f"verify {program.shown}"
             self._figures[program.name] = examine(recognizer, self._test, title=title, console=self._run.console)
         return self._figures[program.name]

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.progress import track
+from torch import nn
 
-from openautoglm.artifacts import load_model, load_qat
-from openautoglm.compress.pt2e import convert_programs
+from openautoglm.artifacts import IntegerPrograms, load_model
 from openautoglm.export.backend import ExportedInput, get_backend
-from openautoglm.models import Exportable
+from openautoglm.models import Exportable, Program
+from openautoglm.stages.exported import FILES, FLOAT, kind_of
 from openautoglm.stages.run import Outcome, Run
 from openautoglm.zoo import store
 
-FILES = "files.json"
-"""In ``export/``: program to method to file."""
+DYNAMIC_TARGETS = ("executorch",)
+"""Targets that take the ranges of activations at run time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,31 +33,47 @@ class Export:
         """Leave the files in ``export/``; ``files.json`` says which file holds which method."""
         folder = run.stage_folder("export")
         folder.mkdir(parents=True, exist_ok=True)
-        quantized, original = run.find_stage("quantize"), load_model(run.find_stage(run.student_stage))
+        quantized, original = IntegerPrograms(run.find_stage("quantize")), load_model(run.find_student())
         assert isinstance(original, Exportable)
-        programs, qat = original.programs(), load_qat(quantized)
+        kind, programs = kind_of(quantized.spec), original.programs()
+        floats = {method: program.module for method, program in programs.items()}
         files: dict[str, dict[str, str]] = {}
         sizes = []
         for name in track(
-            self.backends,
+            self._targets(run, quantized),
             description="export",
             console=run.console,
             transient=True,
             disable=not run.console.is_terminal,
         ):
             backend = get_backend(name)
-            integers = convert_programs(qat, programs, fold_quantize=backend.fold_quantize)
-            for kind, modules in (("int8", integers), ("float", {key: p.module for key, p in programs.items()})):
-                inputs = {
-                    method: ExportedInput(modules[method], program.example, program.outputs)
-                    for method, program in programs.items()
-                }
-                written = backend.export(inputs, folder / f"{kind}.{backend.suffix}", quantized=kind == "int8")
-                files[f"{kind}.{backend.suffix}"] = {method: path.name for method, path in written.items()}
-            small, large = (
-                sum((folder / file).stat().st_size for file in set(files[f"{kind}.{backend.suffix}"].values())) / 1e3
-                for kind in ("int8", "float")
-            )
-            sizes.append(f".{backend.suffix} {small:.0f} of {large:.0f} KB")
+            integers = quantized.modules(fold_quantize=backend.fold_quantize)
+            size_kb = {}
+            for stem, modules in ((kind, integers), (FLOAT, floats)):
+                quantizes = stem != FLOAT and not quantized.computes_in_float
+                path = folder / f"{stem}.{backend.suffix}"
+                written = backend.export(_inputs(modules, programs), path, quantized=quantizes)
+                files[path.name] = {method: file.name for method, file in written.items()}
+                size_kb[stem] = sum(file.stat().st_size for file in set(written.values())) / 1e3
+            sizes.append(f".{backend.suffix} {size_kb[kind]:.0f} of {size_kb[FLOAT]:.0f} KB")
         store.write_json(folder / FILES, files)
         return Outcome(note=", ".join(sizes))
+
+    def _targets(self, run: Run, quantized: IntegerPrograms) -> Sequence[str]:
+        """Those that can hold such a program."""
+        if not quantized.is_dynamic:
+            return self.backends
+        if left_out := [name for name in self.backends if name not in DYNAMIC_TARGETS]:
+            run.console.print(f"[yellow]![/] dynamic ranges: no program for {', '.join(left_out)}")
+        targets = [name for name in self.backends if name in DYNAMIC_TARGETS]
+        if not targets:
+            raise ValueError(
+                f"a net with dynamic ranges is exported to {', '.join(DYNAMIC_TARGETS)}; add it to backend"
+            )
+        return targets
+
+
+def _inputs(modules: Mapping[str, nn.Module], programs: Mapping[str, Program]) -> dict[str, ExportedInput]:
+    return {
+        method: ExportedInput(modules[method], program.example, program.outputs) for method, program in programs.items()
+    }

@@ -7,14 +7,29 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
+from openautoglm.artifacts import read_spec
 from openautoglm.bench.result import Kind
+from openautoglm.compress import dynamic, weight_only
 from openautoglm.export.backend import Backend, get_backend
 from openautoglm.export.census import Census, merge
 from openautoglm.models.registry import Program
 from openautoglm.runtime.engines import SUFFIXES, Engine, open_engine
-from openautoglm.stages.export import FILES
 from openautoglm.stages.run import Run
+
+FILES = "files.json"
+"""In ``export/``: program to method to file."""
+FLOAT: Kind = "float"
+
+
+def kind_of(spec: Mapping[str, Any]) -> Kind:
+    """What a program computes in that is made of a quantised artifact."""
+    if spec["scheme"] == weight_only.SCHEME:
+        return "weights"
+    if spec["scheme"] == dynamic.SCHEME:
+        return "dynamic"
+    return "mixed" if spec.get("float_layers") else "int8"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,13 +64,13 @@ class Exported:
 
     @property
     def shown(self) -> str:
-        """Name in tables and in the artifact: INT8 is the result."""
-        return shown(self.name)
+        """Name in tables and in the artifact: what is quantised is the result."""
+        return self.name if self.kind == FLOAT else shown(self.name)
 
     @property
     def twin(self) -> str:
         """Name of the float program of the same format."""
-        return self.name.replace("int8.", "float.")
+        return f"{FLOAT}.{self.backend.suffix}"
 
     @cached_property
     def census(self) -> Census:
@@ -64,8 +79,8 @@ class Exported:
 
 
 def shown(file: str) -> str:
-    """``int8.pte`` as ``model.pte``."""
-    return file.replace("int8.", "model.", 1)
+    """``int8.pte`` as ``model.pte``, ``int8.look.onnx`` as ``model.look.onnx``."""
+    return f"model.{file.partition('.')[2]}"
 
 
 def open_exported(run: Run, programs: Mapping[str, Program], *, num_threads: int) -> dict[str, Exported]:
@@ -86,8 +101,10 @@ def open_exported(run: Run, programs: Mapping[str, Program], *, num_threads: int
     runtimes = {suffix: name for name, suffix in SUFFIXES.items()}
     outputs = {method: program.outputs for method, program in programs.items()}
     found = {}
+    quantized = kind_of(read_spec(run.find_stage("quantize")))
     for name, methods in listed.items():
-        kind, _, suffix = name.partition(".")
+        stem, _, suffix = name.partition(".")
+        kind = FLOAT if stem == FLOAT else quantized
         paths = {method: folder / file for method, file in methods.items()}
         engines = {
             method: open_engine(
@@ -97,7 +114,7 @@ def open_exported(run: Run, programs: Mapping[str, Program], *, num_threads: int
         }
         found[name] = Exported(
             name=name,
-            kind="int8" if kind == "int8" else "float",
+            kind=kind,
             backend=get_backend(runtimes[suffix]),
             paths=paths,
             engines=engines,

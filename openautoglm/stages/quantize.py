@@ -55,7 +55,7 @@ class Quantize:
     def __call__(self, run: Run) -> Outcome:
         """Leave the integers in ``quantize/``."""
         folder = run.stage_folder("quantize")
-        source = run.find_stage(run.student_stage)
+        source = run.find_student()
         model = load_model(source)
         assert isinstance(model, Exportable)
         torch.manual_seed(run.seed)
@@ -96,7 +96,7 @@ class Quantize:
         lit = LitDistill(
             model=qat,
             # without a teacher of its own, what the student was in float
-            teacher=find_teacher(run) or load_model(run.find_stage(run.student_stage)),
+            teacher=find_teacher(run) or load_model(run.find_student()),
             num_classes=len(run.source.class_names()),
             losses=self.losses,
             label_weight=self.label_weight,

@@ -25,6 +25,9 @@ from openautoglm.train import FitSettings
 from openautoglm.types import Artifact
 from openautoglm.zoo import store
 
+_STUDENTS = ("finetune", "distill", "alone")
+"""Stages that leave a float student, the one to go on with first."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
@@ -92,7 +95,26 @@ class Run:
         """The stage that leaves the float student."""
         if self.frames is not None:
             return "spot"
-        return "finetune" if self.stage_folder("finetune").exists() else "distill"
+        left = [stage for stage in _STUDENTS if self.stage_folder(stage).exists()]
+        return left[0] if left else "distill"
+
+    def find_student(self) -> Artifact:
+        """The float student that a stage left, or that of ``init`` where none was to be trained."""
+        if self.init is None or self.stage_folder(self.student_stage).exists():
+            return self.find_stage(self.student_stage)
+        found = store.find(self.init)
+        if found.is_quantized:
+            raise ValueError(
+                f"init={self.init} is quantised; give float weights, such as a release or a run's distill/"
+            )
+        for name, has, wanted in (
+            ("architecture", found.config["architecture"], self.model),
+            ("classes", tuple(found.config["classes"]), self.source.class_names()),
+            ("image_size", found.config["image_size"], self.image_size),
+        ):
+            if has != wanted:
+                raise ValueError(f"init={self.init} has {name} {has}, this run {wanted}: they must be the same")
+        return found
 
     @property
     def image_size(self) -> int:

@@ -80,16 +80,16 @@ def _row(
 ) -> ModelResult:
     """One row of the table."""
     program = programs[name]
-    is_int8 = program.kind == "int8"
+    is_small = program.kind != "float"
     return ModelResult(
         name=program.shown,
         kind=program.kind,
         runtime=program.backend.name,
         architecture=run.model,
         size_kb=program.num_bytes / 1e3,
-        size_ratio=program.num_bytes / programs[program.twin].num_bytes if is_int8 else None,
+        size_ratio=program.num_bytes / programs[program.twin].num_bytes if is_small else None,
         latency_ms=latency[name].to_result(),
-        latency_ratio=latency[name].median_ms / latency[program.twin].median_ms if is_int8 else None,
+        latency_ratio=latency[name].median_ms / latency[program.twin].median_ms if is_small else None,
         census=program.census.to_dict(),
         **figures,
     )
@@ -101,7 +101,7 @@ def _build_artifact(run: Run, programs: Mapping[str, Exported], rows: list[Model
     results = results_of(run)
     for row in rows:
         results = results.with_model(row)
-    shipped = [program for program in programs.values() if program.kind == "int8"]
+    shipped = [program for program in programs.values() if program.kind != "float"]
     described = {
         f"programs/{shown(path.name)}": {
             "runtime": program.backend.name,
@@ -147,7 +147,7 @@ def _note(rows: list[ModelResult]) -> str:
     """The INT8 files in a few words, with a warning where one strays from eager."""
     parts = []
     for row in rows:
-        if row.kind == "int8" and row.latency_ms is not None:
+        if row.kind != "float" and row.latency_ms is not None:
             strays = abs(row.top1_minus_eager or 0.0) > MAX_EAGER_DIFFERENCE
             warning = " [red](differs from eager)[/]" if strays else ""
             accuracy = "" if row.top1 is None else f" {100 * row.top1:.2f} %"

@@ -69,5 +69,5 @@ def describe(artifact: Artifact, *, name: str | None = None) -> ModelInfo:
 
 def _first_program(manifest: dict[str, Any]) -> dict[str, Any]:
     """Figures of the first exported INT8 program; nothing if there is none."""
-    rows = (row for row in manifest.get("figures") or [] if row["kind"] == "int8" and row["runtime"] != "eager")
+    rows = (row for row in manifest.get("figures") or [] if row["kind"] != "float" and row["runtime"] != "eager")
     return next(rows, {})
