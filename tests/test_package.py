@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import openautoglm
@@ -43,6 +44,19 @@ def test_readme_example_runs(tmp_path, monkeypatch):
     monkeypatch.setenv("OPENAUTOGLM_HOME", str(tmp_path / "cache"))
     namespace: dict[str, object] = {}
     exec(compile(small, "README.md", "exec"), namespace)
+
+
+def test_readme_lines_of_the_zoo_run(tmp_path, monkeypatch):
+    """Load, quantise, save, recognise: the lines a notebook begins with."""
+    pytest.importorskip("ai_edge_litert")
+    pytest.importorskip("executorch")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (code,) = [block for block in re.findall(r"```python\n(.*?)```", readme, re.S) if "Recognizer" in block]
+    monkeypatch.chdir(tmp_path)
+    namespace: dict[str, object] = {"frame": np.full((90, 120, 3), 128, np.uint8)}
+    exec(compile(code, "README.md", "exec"), namespace)
+    assert isinstance(namespace["hands"], list)
+    assert (tmp_path / "openautoglm-int8" / "quantization.json").exists()
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "recipes" / "results").glob("*.json")), ids=lambda path: path.stem)

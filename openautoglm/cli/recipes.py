@@ -48,8 +48,10 @@ def find_recipes() -> dict[str, Recipe]:
 def find_groups(config: str = "train") -> dict[str, tuple[str, ...]]:
     """Each group that ``configs/CONFIG.yaml`` chooses from, with its choices; ``recipe`` may be one of them."""
     configs = shipped_folder("configs")
-    defaults = OmegaConf.to_container(OmegaConf.load(configs / f"{config}.yaml"))["defaults"]  # type: ignore[call-overload, index]
-    names = sorted(str(name) for entry in defaults if isinstance(entry, dict) for name in entry)
+    content = OmegaConf.to_container(OmegaConf.load(configs / f"{config}.yaml"))
+    assert isinstance(content, dict)
+    entries = [entry for entry in content.get("defaults", ()) if isinstance(entry, dict)]
+    names = sorted(str(name) for entry in entries for name in entry)
     groups = {name: tuple(sorted(path.stem for path in (configs / name).glob("*.yaml"))) for name in names}
     return groups | ({"recipe": tuple(find_recipes())} if "recipe" in groups else {})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from openautoglm.stages.exported import FILES, FLOAT, kind_of
 from openautoglm.stages.run import Outcome, Run
 from openautoglm.zoo import store
 
+_log = logging.getLogger(__name__)
 DYNAMIC_TARGETS = ("executorch",)
 """Targets that take the ranges of activations at run time."""
 
@@ -40,7 +42,7 @@ class Export:
         files: dict[str, dict[str, str]] = {}
         sizes = []
         for name in track(
-            self._targets(run, quantized),
+            targets_of(self.backends, is_dynamic=quantized.is_dynamic),
             description="export",
             console=run.console,
             transient=True,
@@ -52,28 +54,32 @@ class Export:
             for stem, modules in ((kind, integers), (FLOAT, floats)):
                 quantizes = stem != FLOAT and not quantized.computes_in_float
                 path = folder / f"{stem}.{backend.suffix}"
-                written = backend.export(_inputs(modules, programs), path, quantized=quantizes)
+                written = backend.export(inputs_of(modules, programs), path, quantized=quantizes)
                 files[path.name] = {method: file.name for method, file in written.items()}
                 size_kb[stem] = sum(file.stat().st_size for file in set(written.values())) / 1e3
             sizes.append(f".{backend.suffix} {size_kb[kind]:.0f} of {size_kb[FLOAT]:.0f} KB")
         store.write_json(folder / FILES, files)
         return Outcome(note=", ".join(sizes))
 
-    def _targets(self, run: Run, quantized: IntegerPrograms) -> Sequence[str]:
-        """Those that can hold such a program."""
-        if not quantized.is_dynamic:
-            return self.backends
-        if left_out := [name for name in self.backends if name not in DYNAMIC_TARGETS]:
-            run.console.print(f"[yellow]![/] dynamic ranges: no program for {', '.join(left_out)}")
-        targets = [name for name in self.backends if name in DYNAMIC_TARGETS]
-        if not targets:
-            raise ValueError(
-                f"a net with dynamic ranges is exported to {', '.join(DYNAMIC_TARGETS)}; add it to backend"
-            )
-        return targets
+
+def targets_of(backends: Sequence[str], *, is_dynamic: bool) -> list[str]:
+    """Those of the targets that can hold such a program; the others are named in a warning.
+
+    Raises:
+        ValueError: none can.
+    """
+    found = [name for name in backends if not is_dynamic or name in DYNAMIC_TARGETS]
+    if not found:
+        raise ValueError(
+            f"a net with dynamic ranges is exported to {', '.join(DYNAMIC_TARGETS)}, not to these backends"
+        )
+    if left_out := [name for name in backends if name not in found]:
+        _log.warning("no program for %s: dynamic ranges have no form there", " or ".join(left_out))
+    return found
 
 
-def _inputs(modules: Mapping[str, nn.Module], programs: Mapping[str, Program]) -> dict[str, ExportedInput]:
+def inputs_of(modules: Mapping[str, nn.Module], programs: Mapping[str, Program]) -> dict[str, ExportedInput]:
+    """What a target is given: each method's module with its example and the names of its outputs."""
     return {
         method: ExportedInput(modules[method], program.example, program.outputs) for method, program in programs.items()
     }

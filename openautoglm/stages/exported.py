@@ -126,7 +126,12 @@ def open_exported(run: Run, programs: Mapping[str, Program], *, num_threads: int
 def refuse_float(programs: Mapping[str, Exported]) -> None:
     """Raise if a program that is named INT8 computes a heavy operation in float."""
     for program in programs.values():
-        if program.kind == "int8" and not program.census.is_int8:
-            heavy = ", ".join(program.census.float_heavy) or "it has no convolution or linear layer at all"
-            place = program.files[0]
-            raise ValueError(f"{place} is not INT8, so it does not become an artifact; in float: {heavy}")
+        if program.kind == "int8":
+            refuse_float_operations(program.files[0], program.census)
+
+
+def refuse_float_operations(path: Path, census: Census) -> None:
+    """Raise unless every heavy operation of a program is in INT8."""
+    if not census.is_int8:
+        heavy = ", ".join(census.float_heavy) or "it has no convolution or linear layer at all"
+        raise ValueError(f"{path} is not INT8, so it does not become an artifact; in float: {heavy}")

@@ -17,6 +17,7 @@ from openautoglm.bench.result import ModelResult, to_plain
 from openautoglm.models import Exportable
 from openautoglm.stages.exams import CropExam, Exam, FrameExam
 from openautoglm.stages.exported import Exported, open_exported, refuse_float, shown
+from openautoglm.stages.programs import RESIZE
 from openautoglm.stages.run import Outcome, Run, results_of
 from openautoglm.zoo import cards, store
 
@@ -119,7 +120,7 @@ def _build_artifact(run: Run, programs: Mapping[str, Exported], rows: list[Model
         "versions": results.versions,
         "commit": results.commit,
         "labels": list(quantized.config["classes"]),
-        "resize": "pad to a square with grey 128, then resize with antialiasing",
+        "resize": RESIZE,
         "programs": described,
         "figures": to_plain(results.models),
         "int8_cost": to_plain(facts.get("int8_cost")),

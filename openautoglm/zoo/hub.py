@@ -27,6 +27,11 @@ def is_address(name: str) -> bool:
     return name.startswith(("hf://", "hf-hub:"))
 
 
+def fetched_root() -> Path:
+    """Where downloads lie."""
+    return cache_dir() / "hub"
+
+
 def fetch(address: str) -> Path:
     """Download an artifact into the cache, or what is missing of it; its folder, whose checksums the caller verifies.
 
@@ -39,7 +44,7 @@ def fetch(address: str) -> Path:
         HubError: three attempts failed, or there is no such repository.
     """
     repository, revision = _parts(address)
-    folder = cache_dir() / "hub" / repository.replace("/", "--") / (revision or "main").replace("/", "--")
+    folder = fetched_root() / repository.replace("/", "--") / (revision or "main").replace("/", "--")
 
     def download() -> Path:
         from huggingface_hub import snapshot_download

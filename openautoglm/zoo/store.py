@@ -53,6 +53,12 @@ def find(name_or_folder: str | Path) -> Artifact:
     )
 
 
+def is_own(artifact: Artifact) -> bool:
+    """Whether a folder is the user's, and neither a release of the package nor a copy of the Hub's."""
+    folder = artifact.folder.resolve()
+    return not any(folder.is_relative_to(shared.resolve()) for shared in (RELEASED, hub.fetched_root()))
+
+
 def check(artifact: Artifact) -> None:
     """Compare every file with its checksum in the manifest.
 

@@ -48,7 +48,7 @@ def test_static_with_the_worst_layers_in_float(here, capsys):
 
 @pytest.mark.slow
 def test_a_net_that_is_there_is_not_trained_again(here, capsys):
-    run = run_of("ptq_int8", "stage=[alone,ptq]")
+    run = run_of("ptq_int8", "backend=executorch")
     again = run_of("ptq_int8", "backend=executorch", "stage=[ptq,export,verify,report]", f"init={run / 'alone'}",
                    trains=False)  # fmt: skip
     results = read_results(again)
@@ -61,14 +61,14 @@ def test_a_net_that_is_there_is_not_trained_again(here, capsys):
 
 
 @pytest.mark.slow
-def test_dynamic_is_exported_where_there_are_kernels(here, capsys):
+def test_dynamic_is_exported_where_there_are_kernels(here, caplog):
     run = run_of("dynamic_int8")
     row = read_results(run).model("model.pte")
     assert row.kind == "dynamic"
     assert row.census["num_int8_heavy"] > 10
     assert all("Depthwise" in name or "Conv2d" in name for name in row.census["float_heavy"])
     assert row.agreement >= 0.9
-    assert "no program for litert, onnx" in capsys.readouterr().out
+    assert "no program for litert or onnx" in caplog.text
     assert [path.name for path in (run / "artifact" / "programs").iterdir()] == ["model.pte"]
 
 
