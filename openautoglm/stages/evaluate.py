@@ -12,12 +12,13 @@ import torch
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
-from torch import nn
+from torch import Tensor, nn
 
 from openautoglm.artifacts import load_model
 from openautoglm.data.base import ImageSet, Source, Split
 from openautoglm.data.frames import FrameSource
 from openautoglm.data.splits import align_classes, align_frames
+from openautoglm.data.transforms import to_float
 from openautoglm.runtime.engines import SUFFIXES, RuntimeName, open_engine
 from openautoglm.runtime.recognizer import Recognizer, Thresholds
 from openautoglm.stages.frames import eager_engines, examine, make_recognizer
@@ -25,6 +26,7 @@ from openautoglm.types import Artifact
 from openautoglm.zoo import store
 
 Logits = NDArray[np.float32]
+_JUDGED: tuple[Split, ...] = ("test", "dev")
 
 
 def predict(model: nn.Module, images: ImageSet, *, batch_size: int = 128, device: str = "cpu") -> Logits:
@@ -62,6 +64,25 @@ def predict_each(
 def top1(logits: Logits, images: ImageSet) -> float:
     """Share of the pictures whose largest logit is that of their label."""
     return float((logits.argmax(axis=1) == images.labels).mean())
+
+
+def judged_splits(source: Source) -> dict[str, ImageSet]:
+    """Pictures that two nets of the same training may be compared on, those of test first.
+
+    People of dev and holdout may be known from training, which a difference allows and an accuracy does not.
+    """
+    splits: dict[str, ImageSet] = {split: source.load(split) for split in _JUDGED}
+    load_holdout = getattr(source, "load_holdout", None)
+    if load_holdout is not None and len(held := load_holdout()):
+        splits["holdout"] = held
+    return splits
+
+
+def calibration_pictures(train: ImageSet, num_pictures: int, *, batch_size: int = 64) -> list[Tensor]:
+    """Batches ``(b, 3, h, w)`` of pictures spread evenly over a training split, as they are."""
+    step = max(1, len(train) // max(1, num_pictures))
+    rows = np.arange(0, len(train), step)[:num_pictures]
+    return [to_float(train.images[rows[start : start + batch_size]]) for start in range(0, len(rows), batch_size)]
 
 
 @dataclass(frozen=True, kw_only=True)

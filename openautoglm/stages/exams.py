@@ -16,7 +16,7 @@ from openautoglm.export.parity import compare_logits
 from openautoglm.runtime.engines import Engine
 from openautoglm.runtime.recognizer import LOOK, Recognizer, Thresholds
 from openautoglm.stages import evidence
-from openautoglm.stages.evaluate import Logits, predict, predict_each, top1
+from openautoglm.stages.evaluate import Logits, judged_splits, predict, predict_each, top1
 from openautoglm.stages.exported import Exported
 from openautoglm.stages.frame_evidence import frame_evidence
 from openautoglm.stages.frames import FrameFigures, eager_engines, examine, make_recognizer
@@ -106,10 +106,7 @@ class CropExam:
     def _cost(self, program: Exported) -> Int8Cost:
         """Accuracy of the float export minus that of the INT8 file, picture by picture."""
         run = self._run
-        splits = {"test": self._test, "dev": run.load("dev")}
-        load_holdout = getattr(run.source, "load_holdout", None)
-        if load_holdout is not None and len(held := load_holdout()):
-            splits["holdout"] = run.cut(held)
+        splits = {split: run.cut(images) for split, images in judged_splits(run.crops).items()}
         right: dict[str, dict[str, Any]] = {}
         for split, images in splits.items():
             for kind, one in (("float", self._twins[program.twin]), ("int8", program)):

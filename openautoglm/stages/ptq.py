@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
-import numpy as np
-from torch import Tensor, nn
+from torch import nn
 
 from openautoglm.api import Quantizer
 from openautoglm.artifacts import QuantizedModel, load_model, save_tensors
 from openautoglm.compress.calibrate import RangeMethod
-from openautoglm.data.transforms import to_float
 from openautoglm.report.sensitivity import draw_sensitivity, sensitivity_table
+from openautoglm.stages.evaluate import calibration_pictures
 from openautoglm.stages.exported import kind_of
 from openautoglm.stages.run import Outcome, Run
 from openautoglm.stages.training import accuracy_note, judge
@@ -67,7 +66,7 @@ class PostTraining:
             return quantizer.dynamic_quantize(model)
         if self.method != "static":
             return quantizer.quantize_weights(model, dtype=self.method, group_size=self.group_size)
-        images = self._pictures(run)
+        images = calibration_pictures(run.load("train"), self.num_pictures, batch_size=self.batch_size)
         layers = self.float_layers
         if isinstance(layers, int) and layers:
             ranked = quantizer.sensitivity(model, calibration=images, ranges=self.ranges)
@@ -78,11 +77,3 @@ class PostTraining:
             draw_sensitivity(ranked, folder / "sensitivity.png", left_in_float=layers)
             run.console.print(sensitivity_table(ranked, left_in_float=layers))
         return quantizer.static_quantize(model, calibration=images, ranges=self.ranges, float_layers=layers)
-
-    def _pictures(self, run: Run) -> list[Tensor]:
-        """Pictures spread evenly over the training split, as they are."""
-        train = run.load("train")
-        step = max(1, len(train) // max(1, self.num_pictures))
-        rows = np.arange(0, len(train), step)[: self.num_pictures]
-        starts = range(0, len(rows), self.batch_size)
-        return [to_float(train.images[rows[start : start + self.batch_size]]) for start in starts]
