@@ -16,6 +16,7 @@ from openautoglm.cli.overrides import parse_arguments, refuse_sweep
 from openautoglm.cli.recipes import find_groups
 from openautoglm.cli.resume import new_folder, write_run_file
 from openautoglm.types import MissingExtraError
+from openautoglm.zoo import store
 
 RECIPE = "finetune_int8"
 _KINDS: dict[str, Any] = {
@@ -87,6 +88,8 @@ def _studio(words: Sequence[str]) -> int:
         return OK
     for key, kind in _KINDS.items():
         check_value(values[key], kind, key)
+    if "init=" not in values["settings"]:
+        store.find(values["model"]["architecture"])  # whose weights it starts from
     _serve(values)
     return OK
 

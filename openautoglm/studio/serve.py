@@ -6,6 +6,7 @@ import errno
 import socket
 import webbrowser
 from collections.abc import Callable
+from contextlib import suppress
 
 import uvicorn
 from rich.console import Console
@@ -40,8 +41,9 @@ def serve(app: ASGIApp, *, host: str, port: int, open_browser: bool, leaving: Ca
             )
         if open_browser:
             webbrowser.open(address)
-        settings = uvicorn.Config(app, log_level="warning", server_header=False)
-        uvicorn.Server(settings).run(sockets=[listener])
+        settings = uvicorn.Config(app, log_level="warning", server_header=False, timeout_graceful_shutdown=3)
+        with suppress(KeyboardInterrupt):  # how it is meant to end
+            uvicorn.Server(settings).run(sockets=[listener])
     sentence = leaving()
     if sentence:
         console.print(sentence, soft_wrap=True)

@@ -36,9 +36,9 @@ class Browser:
         self.downloads.mkdir(parents=True, exist_ok=True)
         fake = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
         words = [
-            str(find_chromium()), "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run",
+            str(find_chromium()), "--headless=new", "--disable-gpu", "--no-first-run",
             "--disable-dev-shm-usage", "--hide-scrollbars", "--remote-debugging-pipe",
-            f"--user-data-dir={folder / 'profile'}",
+            f"--user-data-dir={folder / 'profile'}", *(["--no-sandbox"] if os.geteuid() == 0 else []),
             *([*fake, f"--use-file-for-fake-video-capture={camera}"] if camera else []), "about:blank",
         ]  # fmt: skip
         here_out, there_in = _pipe()
@@ -94,13 +94,13 @@ class Browser:
             raise RuntimeError(found["exceptionDetails"]["exception"].get("description", expression))
         return found["result"].get("value")
 
-    def wait(self, expression: str, seconds: float = 20) -> Any:
+    def wait(self, expression: str, seconds: float = 20) -> None:
         """Ask until the answer is true."""
         end = time.monotonic() + seconds
         while True:
             with contextlib.suppress(RuntimeError):  # while the page is being left
-                if found := self.js(expression):
-                    return found
+                if self.js(f"!!({expression})"):
+                    return
             if time.monotonic() > end:
                 raise TimeoutError(f"{expression} did not come true; the page said {self.text()!r}, {self.console}")
             time.sleep(0.1)
