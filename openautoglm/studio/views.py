@@ -14,6 +14,10 @@ from openautoglm.studio.training import Status
 from openautoglm.studio.trying import Answer
 
 Plain = dict[str, Any]
+_ALIKE = (
+    " Frames of one recording are alike as well: where each gesture was recorded twice or more, recordings are kept "
+    "apart for this figure."
+)
 
 
 def project_view(project: Project) -> Plain:
@@ -96,7 +100,8 @@ def _accuracy(results: Results) -> Plain:
         text = "Not measured: all pictures were learnt from, and none was set aside to ask about."
         return {"top1": None, "low": None, "high": None, "text": text}
     low, high = found.ci95 if found.ci95 else (None, None)
-    return {"top1": found.top1, "low": low, "high": high, "text": what_to_expect(found)}
+    text = what_to_expect(found) + (_ALIKE if found.grouped_by is None else "")
+    return {"top1": found.top1, "low": low, "high": high, "text": text}
 
 
 def _latency(results: Results, name: str) -> str | None:

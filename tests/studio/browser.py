@@ -12,6 +12,7 @@ import selectors
 import shutil
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +95,7 @@ class Browser:
             raise RuntimeError(found["exceptionDetails"]["exception"].get("description", expression))
         return found["result"].get("value")
 
-    def wait(self, expression: str, seconds: float = 20) -> None:
+    def wait(self, expression: str, seconds: float = 60) -> None:
         """Ask until the answer is true."""
         end = time.monotonic() + seconds
         while True:
@@ -116,13 +117,9 @@ class Browser:
         x, y = self.js(f"(b => [b.x + b.width / 2, b.y + b.height / 2])({place}.getBoundingClientRect())")
         return x, y
 
-    def press(self, selector: str, seconds: float = 0.0) -> None:
-        """Press the mouse on an element and let go after a while."""
-        x, y = self.centre(selector)
-        self._mouse("mouseMoved", x, y)
-        self._mouse("mousePressed", x, y)
-        time.sleep(seconds)
-        self._mouse("mouseReleased", x, y)
+    def press(self, selector: str) -> None:
+        """Click on an element."""
+        self.release(self.hold(selector))
 
     def hold(self, selector: str) -> tuple[float, float]:
         """Press the mouse and leave it pressed; ``release`` ends it."""
@@ -140,13 +137,12 @@ class Browser:
         self.js(f"document.querySelector({json.dumps(selector)}).focus()")
         self.call("Input.insertText", text=text)
 
-    def key(self, key: str, seconds: float = 0.0) -> None:
-        """Press a key, with the page told as by a keyboard."""
-        codes = {" ": ("Space", 32), "Enter": ("Enter", 13), "Tab": ("Tab", 9)}
-        code, number = codes[key]
+    def key(self, key: str, hold: Callable[[], object] = lambda: None) -> None:
+        """Press a key, with the page told as by a keyboard, and let go when ``hold`` is done."""
+        code, number, text = {" ": ("Space", 32, " "), "Enter": ("Enter", 13, "\r")}[key]
         facts = {"key": key, "code": code, "windowsVirtualKeyCode": number}
-        self.call("Input.dispatchKeyEvent", type="rawKeyDown", **facts)
-        time.sleep(seconds)
+        self.call("Input.dispatchKeyEvent", type="keyDown", text=text, **facts)
+        hold()
         self.call("Input.dispatchKeyEvent", type="keyUp", **facts)
 
     def resize(self, width: int, height: int, *, phone: bool = False) -> None:

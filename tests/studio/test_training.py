@@ -123,6 +123,18 @@ def test_the_last_result_stays_in_use_while_the_next_is_made(client, filled, pla
     assert client.delete(f"{filled}/training").json()["result"]["run"] == str(played.runs[0])
 
 
+@pytest.mark.parametrize("grouped_by", [None, "person, session or video in the names"])
+def test_frames_of_one_recording_are_warned_of(tmp_path, grouped_by):
+    from player import results
+
+    from openautoglm.bench.result import from_plain, write_results
+    from openautoglm.studio.views import result_view
+
+    estimate = {**results()["estimate"], "grouped_by": grouped_by, "num_groups": 2}
+    write_results(tmp_path, from_plain({**results(), "estimate": estimate}))
+    assert ("Frames of one recording are alike" in result_view(tmp_path)["accuracy"]["text"]) == (grouped_by is None)
+
+
 def test_unmeasured_is_called_unmeasured(tmp_path):
     from player import results
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def wait_for(ask: Callable[[], T], seconds: float = 20) -> T:
+def wait_for(ask: Callable[[], T], seconds: float = 60) -> T:
     """Ask until the answer is true."""
     end = time.monotonic() + seconds
     while not (answer := ask()):

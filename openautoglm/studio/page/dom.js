@@ -32,6 +32,7 @@ export function ask(text, { yes, input = null }) {
   field.hidden = input === null;
   field.required = input !== null;
   field.value = input ?? "";
+  $("ask-no").onclick = () => dialog.close("no");
   dialog.returnValue = "no";
   dialog.showModal();
   if (input !== null) field.select();
@@ -86,6 +87,6 @@ export const plural = (count, word) => `${count.toLocaleString("en")} ${word}${c
 
 /** Seconds as people say them. */
 export function duration(seconds) {
-  if (seconds < 90) return `${Math.max(1, Math.round(seconds / 10) * 10)} seconds`;
+  if (seconds < 90) return `${Math.max(10, Math.round(seconds / 10) * 10)} seconds`;
   return plural(Math.round(seconds / 60), "minute");
 }

@@ -18,6 +18,10 @@ const opened = new Set(); // gestures whose pictures are all shown
 export function setUp(given) {
   context = given;
   $("camera-on").addEventListener("click", turnOn);
+  $("camera-off").addEventListener("click", () => {
+    camera.hide($("record-video"));
+    turnedOff("The camera is off.");
+  });
   $("record-video").addEventListener("cameraoff", () => turnedOff("The camera was switched off."));
   $("add-gesture").addEventListener("submit", (event) => {
     event.preventDefault();
@@ -151,6 +155,7 @@ async function turnOn() {
   try {
     await camera.show($("record-video"));
     $("record-off").hidden = true;
+    $("camera-off").hidden = false;
   } catch (error) {
     turnedOff(error.message);
   }
@@ -159,6 +164,7 @@ async function turnOn() {
 function turnedOff(sentence) {
   stop();
   $("record-off").hidden = false;
+  $("camera-off").hidden = true;
   $("record-words").textContent = sentence;
 }
 
