@@ -23,5 +23,5 @@ $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "openautoglm needs Python 3.11 or newer, $(PYTHON) is %d.%d: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" % sys.version_info[:2])'
 	@test -x $(BIN)/python || { echo "creating .venv"; $(PYTHON) -m venv .venv; }
 	@echo "installing openautoglm and what it needs into .venv: some minutes, once"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[export,video,dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[export,video,studio,dev]'
 	@touch $(STAMP)

@@ -7,7 +7,7 @@ import shlex
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -118,7 +118,7 @@ def start(launch: Launch, progress: Progress, folder: Path | None = None) -> Pat
                 init=values["init"],
                 augment=parts["augment"],
                 sampler=parts["sampler"],
-                settings=settings,
+                settings=replace(settings, progress=place / "progress.json"),
             ),
             parts["stages"],
         )

@@ -12,7 +12,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ValueType
 from hydra.errors import HydraException
 
-PATH_KEYS = frozenset({"resume", "artifact", "init", "json", "out"})
+PATH_KEYS = frozenset({"resume", "artifact", "init", "json", "out", "home"})
 _PATH_LEAVES = frozenset({"root", "path", "folder", "file", "photo_classifier"})
 
 

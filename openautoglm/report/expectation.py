@@ -14,7 +14,7 @@ def expectation(results: Results) -> Html | None:
     found = results.estimate
     if found is None:
         return None
-    lines = [_origin(found), _scores(found)]
+    lines = [what_to_expect(found), _scores(found)]
     suspects = found.suspects[:MAX_SUSPECTS]
     more = len(found.suspects) - len(suspects)
     listed = None
@@ -28,7 +28,8 @@ def expectation(results: Results) -> Html | None:
     return section("What to expect", *[el("p", line) for line in lines], listed)
 
 
-def _origin(found: EstimateResult) -> str:
+def what_to_expect(found: EstimateResult) -> str:
+    """The estimate, its interval and how it came about, in sentences."""
     if not found.num_folds:
         where = f"{numbers.count(found.num_samples)} pictures that were not trained on"
     else:

@@ -16,6 +16,7 @@ from rich.console import Console
 from openautoglm.train.callbacks import Curves, EpochCheckpoint, KeepBest, StageProgress
 from openautoglm.train.lit import LitTask
 from openautoglm.train.memory import keep_freed_memory
+from openautoglm.train.progress_file import ProgressFile
 
 LOGGERS = ("csv", "wandb")
 LAST, BEST = "last.ckpt", "best.safetensors"
@@ -29,11 +30,13 @@ class FitSettings:
         trainer: arguments of ``lightning.Trainer``, such as accelerator, devices, precision, fast_dev_run.
         logger: ``"csv"`` or ``"wandb"``; wandb writes offline files unless the user has logged in.
         console: where progress is drawn.
+        progress: file that tells other processes how far the trainings are, at the top of the run; None writes none.
     """
 
     trainer: Mapping[str, Any] = field(default_factory=dict)
     logger: str = "csv"
     console: Console = field(default_factory=Console)
+    progress: Path | None = None
 
     def __post_init__(self) -> None:
         """Refuse an unknown logger."""
@@ -74,6 +77,8 @@ def fit(
     folder.mkdir(parents=True, exist_ok=True)
     last = folder / LAST
     keepers = [KeepBest(path=folder / BEST)] if keep_best else []
+    watched = settings.progress
+    tellers = [ProgressFile(path=watched, folder=folder, title=title)] if watched else []
     _quiet_lightning()
     keep_freed_memory()
     trainer = Trainer(
@@ -89,6 +94,7 @@ def fit(
             StageProgress(title=title, console=settings.console),
             *callbacks,
             *keepers,
+            *tellers,
             Curves(path=folder / "curves.json"),
             EpochCheckpoint(path=last),
         ],
