@@ -17,8 +17,12 @@ if TYPE_CHECKING:
     from openautoglm.data.spot import SpotData as SpotData
     from openautoglm.data.synthetic import SyntheticGestures as SyntheticGestures
     from openautoglm.data.synthetic.scenes import SyntheticScenes as SyntheticScenes
+    from openautoglm.losses import CRD as CRD
     from openautoglm.losses import DKD as DKD
     from openautoglm.losses import KD as KD
+    from openautoglm.losses import RKD as RKD
+    from openautoglm.losses import AttentionTransfer as AttentionTransfer
+    from openautoglm.losses import FitNet as FitNet
     from openautoglm.models import create_model as create_model
     from openautoglm.runtime.recognizer import Recognizer as Recognizer
     from openautoglm.train import LitClassify as LitClassify
@@ -30,8 +34,11 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "AttentionTransfer": "losses",
     "AutoModel": "api",
+    "CRD": "losses",
     "DKD": "losses",
+    "FitNet": "losses",
     "FolderGestures": "data",
     "GestureData": "data",
     "HagridFrames": "data",
@@ -41,6 +48,7 @@ _HOMES = {
     "LitDistill": "train",
     "LitSpot": "train",
     "ParquetGestures": "data",
+    "RKD": "losses",
     "Recognizer": "runtime.recognizer",
     "SpotData": "data",
     "SyntheticGestures": "data.synthetic",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from openautoglm.api import load_model, save_model
-from openautoglm.losses import DistillationLoss
+from openautoglm.losses import Loss
 from openautoglm.stages.run import Outcome, Run
 from openautoglm.stages.training import (
     accuracy_note,
@@ -39,7 +39,7 @@ class Distill:
         small_epochs: first epochs on shrunk pictures, for a part of the time (EfficientNetV2, arXiv 2104.00298).
     """
 
-    losses: Mapping[str, DistillationLoss]
+    losses: Mapping[str, Loss]
     epochs: int
     batch_size: int = 64
     learning_rate: float = 4e-3
