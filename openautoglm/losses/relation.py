@@ -42,7 +42,7 @@ def rkd_angle_loss(student: Float[Tensor, "b c"], teacher: Float[Tensor, "b c2"]
 def _relative_distances(embedding: Float[Tensor, "b c"]) -> Float[Tensor, p]:
     """Distance of each ordered pair over their mean."""
     apart = ~torch.eye(_at_least(embedding, 2), dtype=torch.bool, device=embedding.device)
-    distances = torch.linalg.vector_norm(embedding[:, None] - embedding[None, :], dim=2)[apart]
+    distances: Tensor = torch.linalg.vector_norm(embedding[:, None] - embedding[None, :], dim=2)[apart]
     return distances / distances.mean().clamp(min=1e-12)
 
 
@@ -53,7 +53,7 @@ def _angles(embedding: Float[Tensor, "b c"]) -> Float[Tensor, t]:
     lengths = torch.linalg.vector_norm(towards, dim=2, keepdim=True)
     # between equal pictures there is no direction, and no gradient
     towards = towards / lengths.masked_fill(lengths < 1e-6, torch.inf)
-    cosines = torch.einsum("ijc,kjc->ijk", towards, towards)
+    cosines: Tensor = torch.einsum("ijc,kjc->ijk", towards, towards)
     apart = ~torch.eye(num, dtype=torch.bool, device=embedding.device)
     return cosines[apart[:, :, None] & apart[None, :, :] & apart[:, None, :]]
 

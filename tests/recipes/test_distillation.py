@@ -1,0 +1,63 @@
+"""Each recipe of a distillation method trains a student, from one batch of everything to an artifact."""
+
+import pytest
+
+from openautoglm import AutoModel
+from openautoglm.bench.result import read_results
+from openautoglm.cli.train import main
+
+METHODS = {
+    "kd": {"kd"},
+    "dkd": {"dkd"},
+    "fitnet": {"fitnet", "kd"},
+    "attention_transfer": {"attention"},
+    "rkd": {"rkd"},
+    "crd": {"crd"},
+}
+TINY = (
+    "model=openautoglm-test",
+    "teacher.architecture=test_efficientnet",
+    "data.image_size=64",
+    "data.num_train=60",
+    "data.num_dev=24",
+    "data.num_test=24",
+    "data.num_workers=1",
+    "trainer.accelerator=cpu",
+)
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path_factory, tmp_path, monkeypatch):
+    """One cache for all: the pictures are rendered once."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OPENAUTOGLM_HOME", str(tmp_path_factory.getbasetemp() / "distillation cache"))
+    return tmp_path
+
+
+@pytest.mark.parametrize("recipe", METHODS)
+def test_smoke(recipe, place):
+    words = [f"recipe={recipe}", *TINY, "stage=[teach,distill]", "trainer.fast_dev_run=true"]
+    assert main(words) == 0
+    (run,) = (place / "runs" / recipe).iterdir()
+    assert [row.name for row in read_results(run).models] == ["teacher", "student distilled"]
+    student = AutoModel.from_pretrained(run / "distill")
+    assert not [name for name in student.state_dict() if "regress" in name or "learnt" in name]
+
+
+def test_losses_are_in_the_curves(place):
+    """A whole epoch with two losses, one of them learnt."""
+    words = ["recipe=fitnet", *TINY, "stage=[teach,distill]", "stages.teach.epochs=1", "stages.distill.epochs=1"]
+    assert main(words) == 0
+    (run,) = (place / "runs" / "fitnet").iterdir()
+    curves = (run / "distill" / "curves.json").read_text()
+    assert all(f'"train_{name}"' in curves for name in ("label", "fitnet", "kd"))
+
+
+def test_quantization_goes_on_with_the_logits_and_says_so(place, capsys):
+    pytest.importorskip("executorch")
+    words = ["recipe=rkd", *TINY, "stage=[teach,distill,quantize]"]
+    assert main([*words, *(f"stages.{stage}.epochs=1" for stage in ("teach", "distill", "quantize"))]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "rkd: a graph that is quantised shows no maps to compare; it learns from the teacher's logits, by kd" in said
+    (run,) = (place / "runs" / "rkd").iterdir()
+    assert '"train_kd"' in (run / "quantize" / "curves.json").read_text()
