@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from openautoglm.losses import FitNet as FitNet
     from openautoglm.models import create_model as create_model
     from openautoglm.runtime.recognizer import Recognizer as Recognizer
+    from openautoglm.train import CachedTeacher as CachedTeacher
     from openautoglm.train import LitClassify as LitClassify
     from openautoglm.train import LitDistill as LitDistill
     from openautoglm.train import LitSpot as LitSpot
@@ -37,6 +38,7 @@ _HOMES = {
     "AttentionTransfer": "losses",
     "AutoModel": "api",
     "CRD": "losses",
+    "CachedTeacher": "train",
     "DKD": "losses",
     "FitNet": "losses",
     "FolderGestures": "data",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from openautoglm.models import Exportable, TimmClassifier, create_model
+from openautoglm.models import Exportable, TeacherMean, TimmClassifier, create_model
 from openautoglm.types import Artifact
 from openautoglm.zoo import hub, store
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 TIMM = "timm/"
 """Prefix of a teacher's architecture in config.json."""
+MEAN = "mean"
+"""Architecture of several teachers that answer as one."""
 
 
 def model_config(
@@ -43,6 +45,8 @@ def build_model(config: dict[str, Any]) -> nn.Module:
     if missing:
         raise ValueError(f"config.json lacks {', '.join(sorted(missing))}")
     architecture, arguments = config["architecture"], config["arguments"]
+    if architecture == MEAN:
+        return TeacherMean(members=[build_model(member) for member in arguments["members"]])
     if architecture.startswith(TIMM):
         return TimmClassifier(architecture=architecture.removeprefix(TIMM), **arguments)
     return create_model(architecture, **arguments)

@@ -1,6 +1,7 @@
 """Each recipe of a distillation method trains a student, from one batch of everything to an artifact."""
 
 import pytest
+import torch
 
 from openautoglm import AutoModel
 from openautoglm.bench.result import read_results
@@ -51,6 +52,40 @@ def test_losses_are_in_the_curves(place):
     (run,) = (place / "runs" / "fitnet").iterdir()
     curves = (run / "distill" / "curves.json").read_text()
     assert all(f'"train_{name}"' in curves for name in ("label", "fitnet", "kd"))
+
+
+def test_a_cached_teacher_leaves_its_answers_for_the_next_run(place, monkeypatch):
+    monkeypatch.setenv("OPENAUTOGLM_HOME", str(place / "cache"))
+    words = ["recipe=dkd", *TINY, "stage=[teach,distill]", "stages.teach.epochs=1", "stages.distill.epochs=1"]
+    for switch in ("false", "true", "true"):
+        assert main([*words, f"stages.distill.cache_teacher={switch}"]) == 0
+    found = [path.read_text() for path in (place / "runs" / "dkd").glob("*/distill/curves.json")]
+    assert len(found) == 3
+    assert len(set(found)) == 1
+    assert len(list((place / "cache" / "taught").iterdir())) == 1
+
+
+def test_several_teachers_teach_as_one(place, capsys):
+    """Two nets of other seeds; their mean is a teacher that loads again."""
+    for seed in (1, 2):
+        words = ["recipe=kd", *TINY, "stage=[teach]", "stages.teach.epochs=1", f"seed={seed}"]
+        assert main(words) == 0
+    first, second = sorted((place / "runs" / "kd").iterdir())
+    both = f"teacher.artifact=[{first}/teach,{second}/teach]"
+    assert main(["recipe=dkd", *TINY, "stage=[teach,distill]", both, "stages.distill.epochs=1"]) == 0
+    (run,) = (place / "runs" / "dkd").iterdir()
+    mean, image = AutoModel.from_pretrained(run / "teach"), torch.rand(2, 3, 64, 64)
+    members = [AutoModel.from_pretrained(folder / "teach") for folder in (first, second)]
+    expected = torch.stack([member(image).softmax(1) for member in members]).mean(0)
+    assert torch.allclose(mean(image).softmax(1), expected, atol=1e-6)
+    assert main(["recipe=rkd", *TINY, "stage=[teach,distill]", both, "stages.distill.epochs=1"]) == 2
+    assert "the teacher of rkd has to show its maps" in capsys.readouterr().err
+
+
+def test_hints_cannot_be_cached(capsys):
+    assert main(["recipe=crd", *TINY, "stage=[teach,distill]", "stages.teach.epochs=1",
+                 "stages.distill.cache_teacher=true"]) == 2  # fmt: skip
+    assert "cache_teacher=true keeps logits, and crd reads" in capsys.readouterr().err
 
 
 def test_quantization_goes_on_with_the_logits_and_says_so(place, capsys):
