@@ -38,7 +38,8 @@ def draw_cost(report: CostReport, path: Path) -> None:
     """
     heights = [0.9 + 0.24 * len(program.blocks) for program in report.programs]
     heights += [3.2] if report.takeover else []
-    with matplotlib.rc_context(_style()):
+    style, _ = light_style()
+    with matplotlib.rc_context(style):
         figure = Figure(figsize=(9.6, sum(heights) + 0.5), layout="constrained")
         axes = figure.subplots(len(heights), 2, squeeze=False, height_ratios=heights)
         for pair, program in zip(axes, report.programs, strict=False):
@@ -164,8 +165,8 @@ def _own_num_tokens(report: CostReport) -> dict[str, int]:
     return {method: max(num_tokens) for method, num_tokens in maps.items() if num_tokens}
 
 
-def _style() -> dict[Any, Any]:
-    """The page's style with the colours it has by light in place of their names."""
+def light_style() -> tuple[dict[Any, Any], dict[str, str]]:
+    """The page's style with the colours it has by light in place of their names, and these colours by name."""
     named = {placeholder: variable[len("var(--") : -1] for placeholder, variable in THEME.items()}
     plain = {key: _LIGHT[named[value]] if value in named else value for key, value in STYLE.items()}
-    return plain | {"figure.facecolor": _PAPER, "savefig.facecolor": _PAPER}
+    return plain | {"figure.facecolor": _PAPER, "savefig.facecolor": _PAPER}, _LIGHT

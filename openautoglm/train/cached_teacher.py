@@ -44,10 +44,12 @@ class CachedTeacher:
         device: str = "cpu",
         root: str | Path | None = None,
     ) -> None:
-        if name is None and not isinstance(teacher, nn.Module):
+        if isinstance(teacher, nn.Module):
+            teacher = teacher.eval().to(device)
+            name = name or weights_key(teacher)
+        if name is None:
             raise ValueError("a teacher that is no torch module has no weights to be known by: give it a name")
-        self.teacher = teacher.eval().to(device) if isinstance(teacher, nn.Module) else teacher
-        self.name = name if name is not None else weights_key(self.teacher)
+        self.teacher, self.name = teacher, name
         self.bf16, self.device, self.root = bf16, device, root
 
     def __call__(self, loader: TrainLoader, epoch: int) -> NDArray[np.float32]:
