@@ -90,16 +90,13 @@ class Distill:
 
     def _cached(self, run: Run, teacher: nn.Module) -> CachedTeacher | None:
         """The teacher's answers on disk, if asked for; a quick run asks the teacher, of one batch."""
-        if not self.cache_teacher:
-            return None
-        if hints := [name for name, loss in self.losses.items() if loss.reads_hints]:
+        hints = [name for name, loss in self.losses.items() if loss.reads_hints]
+        if self.cache_teacher and hints:
             raise ValueError(
                 f"cache_teacher=true keeps logits, and {', '.join(hints)} reads what goes on inside the teacher: "
                 "choose a loss on logits, such as distill=kd, or cache_teacher=false"
             )
+        if not self.cache_teacher or run.quick:
+            return None
         gpu = torch.cuda.is_available() and run.settings.trainer.get("accelerator", "auto") != "cpu"
-        return (
-            None
-            if run.quick
-            else CachedTeacher(teacher=teacher, bf16=self.teacher_bf16, device="cuda" if gpu else "cpu")
-        )
+        return CachedTeacher(teacher=teacher, bf16=self.teacher_bf16, device="cuda" if gpu else "cpu")

@@ -34,7 +34,7 @@ from openautoglm.stages.training import fresh_student, student_config, unlabelle
 from openautoglm.train import FitSettings, LitClassify, LitDistill, LitTask, OneCycle, clean, fit
 from openautoglm.zoo import store
 
-_ROW, _FIGURES = "row.json", "figures.json"
+_ROW, _TEACHER, _FIGURES = "row.json", "teacher.json", "figures.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +129,11 @@ class DistillationStudy:
 
     def _teacher(self, folder: Path, settings: FitSettings) -> str:
         """Leave the teacher in ``teach/``; returns the hash of its weights."""
-        place = folder / "teach"
+        place, told = folder / "teach", folder / _TEACHER
+        key = content_key(self.teach, self.data.load("train").fingerprint)
+        if told.exists() and json.loads(told.read_text(encoding="utf-8"))["key"] != key:
+            raise ValueError(f"{place} holds a teacher of other settings or data: give another out=")
+        store.write_json(told, {"key": key})
         if not (place / "manifest.json").exists():
             outcome = self.teach(self._run(folder, settings, seed=0))
             settings.console.print(f"teacher: {outcome.note}")

@@ -5,6 +5,9 @@ import torch
 
 from openautoglm import AutoModel
 from openautoglm.bench.result import read_results
+from openautoglm.cli.compose import compose_config
+from openautoglm.cli.launch import check
+from openautoglm.cli.recipes import find_groups
 from openautoglm.cli.train import main
 
 METHODS = {
@@ -33,6 +36,16 @@ def place(tmp_path_factory, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("OPENAUTOGLM_HOME", str(tmp_path_factory.getbasetemp() / "distillation cache"))
     return tmp_path
+
+
+@pytest.mark.parametrize("recipe", METHODS)
+def test_composes_with_every_data_set_of_crops_and_every_model(recipe, place):
+    for data in ("synthetic", "hagrid_crops", "folder", "hf"):
+        for model in find_groups()["model"]:
+            root = [] if data == "synthetic" else [f"data.root='{place}'"]
+            config = compose_config("train", [f"recipe={recipe}", f"data={data}", f"model={model}", *root])
+            check(config)
+            assert set(config.values["stages"]["distill"]["losses"]) == METHODS[recipe]
 
 
 @pytest.mark.parametrize("recipe", METHODS)

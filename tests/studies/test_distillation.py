@@ -105,6 +105,9 @@ def test_rows_of_other_settings_are_refused(home, tmp_path):
     study(seeds=[0], final_seeds=[0])(tmp_path, settings=SETTINGS)
     with pytest.raises(ValueError, match="holds a training with other settings or data: give another out="):
         study(seeds=[0], final_seeds=[0], epochs=2)(tmp_path, settings=SETTINGS)
+    teach = Teach(architecture="openautoglm-test", epochs=2, batch_size=20)
+    with pytest.raises(ValueError, match="holds a teacher of other settings or data: give another out="):
+        study(seeds=[0], final_seeds=[0], teach=teach)(tmp_path, settings=SETTINGS)
 
 
 def test_unknown_method_and_reserved_name():
