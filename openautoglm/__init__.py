@@ -18,10 +18,15 @@ if TYPE_CHECKING:
     from openautoglm.data.spot import SpotData as SpotData
     from openautoglm.data.synthetic import SyntheticGestures as SyntheticGestures
     from openautoglm.data.synthetic.scenes import SyntheticScenes as SyntheticScenes
+    from openautoglm.losses import CRD as CRD
     from openautoglm.losses import DKD as DKD
     from openautoglm.losses import KD as KD
+    from openautoglm.losses import RKD as RKD
+    from openautoglm.losses import AttentionTransfer as AttentionTransfer
+    from openautoglm.losses import FitNet as FitNet
     from openautoglm.models import create_model as create_model
     from openautoglm.runtime.recognizer import Recognizer as Recognizer
+    from openautoglm.train import CachedTeacher as CachedTeacher
     from openautoglm.train import LitClassify as LitClassify
     from openautoglm.train import LitDistill as LitDistill
     from openautoglm.train import LitSpot as LitSpot
@@ -31,8 +36,12 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "AttentionTransfer": "losses",
     "AutoModel": "api",
+    "CRD": "losses",
+    "CachedTeacher": "train",
     "DKD": "losses",
+    "FitNet": "losses",
     "FolderGestures": "data",
     "GestureData": "data",
     "HagridFrames": "data",
@@ -43,6 +52,7 @@ _HOMES = {
     "LitSpot": "train",
     "ParquetGestures": "data",
     "Quantizer": "api",
+    "RKD": "losses",
     "Recognizer": "runtime.recognizer",
     "SpotData": "data",
     "SyntheticGestures": "data.synthetic",

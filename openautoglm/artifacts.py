@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from openautoglm.models import Exportable, TimmClassifier, create_model
+from openautoglm.models import Exportable, TeacherMean, TimmClassifier, create_model
 from openautoglm.types import Artifact
 from openautoglm.zoo import store
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _CONFIG = "artifact_config"
 TIMM = "timm/"
 """Prefix of a teacher's architecture in config.json."""
+MEAN = "mean"
+"""Architecture of several teachers that answer as one."""
 
 
 def model_config(
@@ -45,8 +47,10 @@ def build_model(config: dict[str, Any]) -> nn.Module:
     if missing:
         raise ValueError(f"config.json lacks {', '.join(sorted(missing))}")
     architecture, arguments = config["architecture"], config["arguments"]
-    if architecture.startswith(TIMM):
-        model: nn.Module = TimmClassifier(architecture=architecture.removeprefix(TIMM), **arguments)
+    if architecture == MEAN:
+        model: nn.Module = TeacherMean(members=[build_model(member) for member in arguments["members"]])
+    elif architecture.startswith(TIMM):
+        model = TimmClassifier(architecture=architecture.removeprefix(TIMM), **arguments)
     else:
         model = create_model(architecture, **arguments)
     return with_config(model, config)

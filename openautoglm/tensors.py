@@ -30,11 +30,13 @@ class Batch:
         image: RGB in [0, 1], ``(b, c, h, w)``.
         label: class index or ``UNLABELLED``, ``(b,)``.
         index: row of each picture in its split, ``(b,)``.
+        taught: a teacher's logits, ``(b, k)``, where they were computed beforehand.
     """
 
     image: Tensor
     label: Tensor
     index: Tensor
+    taught: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,35 @@ class SpotBatch:
 
 
 @dataclass(frozen=True)
+class Seen:
+    """What a net makes of a batch's pictures; more than logits only where a loss reads more.
+
+    Attributes:
+        logits: ``(b, k)``.
+        features: maps that ``forward_intermediates`` returns, shallow ones first, ``(b, c, h, w)`` each.
+        embedding: what the classifier sees, ``(b, c)``.
+        side_px: width of the pictures.
+    """
+
+    logits: Tensor
+    features: tuple[Tensor, ...] = ()
+    embedding: Tensor | None = None
+    side_px: int = 0
+
+    def at(self, stride: int) -> Tensor:
+        """The deepest map whose cells are ``stride`` pixels wide.
+
+        Raises:
+            ValueError: the net has none.
+        """
+        maps = {round(self.side_px / feature.shape[-1]): feature for feature in self.features}
+        if stride not in maps:
+            known = ", ".join(map(str, maps)) or "none"
+            raise ValueError(f"stride={stride}: the net has maps at strides {known}; choose one that both nets have")
+        return maps[stride]
+
+
+@dataclass(frozen=True)
 class StepOutput:
     """What a task returns for one batch.
 
@@ -71,6 +102,7 @@ class StepOutput:
         target: class indices or ``UNLABELLED``, ``(b,)``.
         image: what ``preds`` name, RGB in [0, 1], ``(b, c, h, w)``: a teacher is shown the same.
         parts: named scalars that make up the loss, for the log.
+        taught: a teacher's logits, ``(b, k)``, where they were computed beforehand.
     """
 
     loss: Tensor
@@ -78,3 +110,4 @@ class StepOutput:
     target: Tensor
     image: Tensor
     parts: dict[str, Tensor] = field(default_factory=dict)
+    taught: Tensor | None = None

@@ -35,7 +35,8 @@ python scripts/study.py study=NAME [key=value …]
 
   study.photo_classifier=NAME_OR_FOLDER   any setting of the study; --cfg job prints them all
   data.num_train=2000                     and of its data
-  json=FILE                               where the figures go"""
+  json=FILE                               where the figures go
+  out=FOLDER                              where its trainings go; study=distillation goes on with what lies there"""
 
 
 def train_help(overrides: Sequence[str] = ()) -> str:

@@ -18,7 +18,7 @@ from openautoglm.cli.measuring import Figures, run_measurement
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code: 0, 2 for a mistake in the command, 130 after Ctrl-C."""
     words = sys.argv[1:] if argv is None else list(argv)
-    kinds = {"json": str | None}
+    kinds = {"json": str | None, "out": str | None}
     return guard(
         lambda: run_measurement(
             words,
@@ -34,8 +34,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _measure(values: Mapping[str, Any]) -> Figures:
     from openautoglm.train import FitSettings
 
-    with tempfile.TemporaryDirectory(prefix="openautoglm-") as folder:
-        figures = build(values["study"])(Path(folder), settings=FitSettings(trainer=values["trainer"]))
+    study, settings = build(values["study"]), FitSettings(trainer=values["trainer"])
+    if values["out"] is not None:
+        place = Path(values["out"])
+        place.mkdir(parents=True, exist_ok=True)
+        figures = study(place, settings=settings)
+    else:
+        with tempfile.TemporaryDirectory(prefix="openautoglm-") as folder:
+            figures = study(Path(folder), settings=settings)
     assert isinstance(figures, dict)
     return figures
 

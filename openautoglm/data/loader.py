@@ -5,7 +5,8 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from dataclasses import replace
+from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -13,11 +14,20 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from openautoglm.data.base import ImageSet
+from openautoglm.data.cache import content_key
 from openautoglm.data.sampler import BalancedSampler
 from openautoglm.data.transforms import Augment, to_float
 from openautoglm.tensors import UNLABELLED, Batch
 
 T = TypeVar("T")
+
+
+class Taught(Protocol):
+    """What a teacher says of an epoch's pictures."""
+
+    def __call__(self, loader: TrainLoader, epoch: int) -> NDArray[np.float32]:
+        """Logits ``(n, k)``, a row a picture in the order of the epoch."""
+        ...
 
 
 class TrainLoader:
@@ -37,6 +47,7 @@ class TrainLoader:
             2104.00298, section 4); the net learns coarse things first, for a part of the time.
         small_epochs: how many epochs are small.
         num_prefetch: batches a thread makes ahead; 0 for none.
+        taught: answers of a teacher that go with the pictures.
     """
 
     def __init__(
@@ -54,6 +65,7 @@ class TrainLoader:
         small_px: int = 64,
         small_epochs: int = 0,
         num_prefetch: int = 0,
+        taught: Taught | None = None,
     ) -> None:
         if small_px < 32:
             raise ValueError(f"small_px={small_px} should be at least 32: less is left of no hand")
@@ -68,6 +80,7 @@ class TrainLoader:
         self._shard = shard
         self._small_px, self._small_epochs = small_px, small_epochs
         self._num_prefetch = num_prefetch
+        self._taught = taught
 
     def __len__(self) -> int:
         _, num_ranks = self._shard()
@@ -75,21 +88,35 @@ class TrainLoader:
         return max(1, steps // num_ranks)
 
     def __iter__(self) -> Iterator[Batch]:
-        batches = self._batches()
+        batches = self._own_batches()
         return ahead(batches, self._num_prefetch) if self._num_prefetch else batches
+
+    def pictures(self, epoch: int) -> Iterator[Batch]:
+        """All batches of an epoch, those of other processes included, without a teacher's answers."""
+        return self._batches(epoch, 0, 1, None)
+
+    def key(self, epoch: int) -> str:
+        """Hash of everything that shapes the pictures of an epoch and their order."""
+        parts = [self.labelled, *([self.unlabelled] if self.unlabelled is not None else [])]
+        data = [(part.fingerprint, part.ids, part.labels.tobytes()) for part in parts]
+        small = self._small_px if epoch < self._small_epochs else None
+        return content_key(data, self._sampler, self._augment, self.batch_size, self._mirror, self._seed, small, epoch)
 
     @property
     def _num_unlabelled(self) -> int:
         return len(self.unlabelled) if self.unlabelled is not None else 0
 
-    def _batches(self) -> Iterator[Batch]:
-        epoch = self._epoch()
+    def _own_batches(self) -> Iterator[Batch]:
+        """Those of this process, of the epoch that has come when the first one is taken."""
+        yield from self._batches(self._epoch(), *self._shard(), self._taught)
+
+    def _batches(self, epoch: int, rank: int, num_ranks: int, taught: Taught | None) -> Iterator[Batch]:
         plan = self._sampler.plan(
             self.labelled.labels, self.batch_size, seed=self._seed, epoch=epoch, num_unlabelled=self._num_unlabelled
         )
         starts = np.cumsum((0, *plan.batch_sizes))
-        rank, num_ranks = self._shard()
-        for number in range(len(self)):
+        answers = taught(self, epoch) if taught is not None else None
+        for number in range(max(1, len(plan.batch_sizes) // num_ranks)):
             # every process makes the same number of steps, each with its own pictures
             step = (number * num_ranks + rank) % len(plan.batch_sizes)
             start, stop = starts[step], starts[step + 1]
@@ -106,7 +133,10 @@ class TrainLoader:
             )
             if epoch < self._small_epochs and image.shape[-1] > self._small_px:
                 image = F.interpolate(image, size=2 * (self._small_px,), mode="bilinear", antialias=True)
-            yield Batch(image=image, label=torch.from_numpy(labels), index=torch.from_numpy(index))
+            batch = Batch(image=image, label=torch.from_numpy(labels), index=torch.from_numpy(index))
+            if answers is not None:
+                batch = replace(batch, taught=torch.from_numpy(np.array(answers[start:stop])))
+            yield batch
 
     def _rows(self, index: NDArray[np.int64]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         num_labelled = len(self.labelled)

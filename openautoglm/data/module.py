@@ -11,7 +11,7 @@ import torch
 
 from openautoglm.data.base import ImageSet, Source
 from openautoglm.data.epochs import EpochData
-from openautoglm.data.loader import EvalLoader, TrainLoader
+from openautoglm.data.loader import EvalLoader, Taught, TrainLoader
 from openautoglm.data.sampler import BalancedSampler
 from openautoglm.data.transforms import Augment
 from openautoglm.tensors import Batch
@@ -46,6 +46,7 @@ class GestureData(EpochData):
         small_px: side of training pictures in the first ``small_epochs``, see ``TrainLoader``.
         small_epochs: how many epochs are small.
         num_prefetch: training batches made ahead by a thread; 0 makes them in the main thread.
+        taught: answers of a teacher that go with the training pictures, such as a ``CachedTeacher``.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class GestureData(EpochData):
         small_px: int = 64,
         small_epochs: int = 0,
         num_prefetch: int = 0,
+        taught: Taught | None = None,
     ) -> None:
         super().__init__()
         for name, value in (("batch_size", batch_size), ("eval_batch_size", eval_batch_size)):
@@ -73,6 +75,7 @@ class GestureData(EpochData):
         self.eval_batch_size = eval_batch_size
         self.small_px, self.small_epochs = small_px, small_epochs
         self.num_prefetch = num_prefetch
+        self.taught = taught
         self._sets: dict[str, ImageSet] = {}
 
     @property
@@ -145,6 +148,7 @@ class GestureData(EpochData):
             small_px=self.small_px,
             small_epochs=self.small_epochs,
             num_prefetch=self.num_prefetch,
+            taught=self.taught,
         )
 
     def val_dataloader(self) -> EvalLoader:
@@ -162,6 +166,7 @@ class GestureData(EpochData):
             image=batch.image.to(device, non_blocking=True),
             label=batch.label.to(device, non_blocking=True),
             index=batch.index.to(device, non_blocking=True),
+            taught=None if batch.taught is None else batch.taught.to(device, non_blocking=True),
         )
 
 

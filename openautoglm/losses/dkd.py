@@ -10,7 +10,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from openautoglm.losses.base import check_temperature
+from openautoglm.losses.base import check_temperature, or_first_choice
+from openautoglm.tensors import Seen
 
 
 def dkd_loss(
@@ -35,8 +36,7 @@ def dkd_loss(
         beta: β, weight of the other classes' part.
         temperature: T > 0.
     """
-    target = torch.where(label < 0, teacher.argmax(dim=1), label)
-    is_target = F.one_hot(target, student.shape[1]).bool()
+    is_target = F.one_hot(or_first_choice(label, teacher), student.shape[1]).bool()
     target_part = F.kl_div(
         _target_and_rest(student / temperature, is_target),
         _target_and_rest(teacher / temperature, is_target),
@@ -75,12 +75,14 @@ class DKD:
         temperature: T > 0.
     """
 
+    reads_hints = False
+
     def __init__(self, *, weight: float = 1.0, alpha: float = 1.0, beta: float = 8.0, temperature: float = 4.0) -> None:
         check_temperature(temperature)
         self.weight, self.alpha, self.beta, self.temperature = weight, alpha, beta, temperature
 
-    def __call__(
-        self, student: Float[Tensor, "b k"], teacher: Float[Tensor, "b k"], label: Int[Tensor, b]
-    ) -> Float[Tensor, ""]:
-        """Logits ``(b, k)`` twice and labels ``(b,)``, -1 where unknown, to a scalar."""
-        return dkd_loss(student, teacher, label, alpha=self.alpha, beta=self.beta, temperature=self.temperature)
+    def __call__(self, student: Seen, teacher: Seen, label: Int[Tensor, b]) -> Float[Tensor, ""]:
+        """Both nets' answers and labels ``(b,)``, -1 where unknown, to a scalar."""
+        return dkd_loss(
+            student.logits, teacher.logits, label, alpha=self.alpha, beta=self.beta, temperature=self.temperature
+        )

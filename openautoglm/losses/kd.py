@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from openautoglm.losses.base import check_temperature
+from openautoglm.tensors import Seen
 
 
 def kd_loss(
@@ -36,15 +37,17 @@ class KD:
         temperature: T > 0.
     """
 
+    reads_hints = False
+
     def __init__(self, *, weight: float = 1.0, temperature: float = 4.0) -> None:
         check_temperature(temperature)
         self.weight, self.temperature = weight, temperature
 
     def __call__(
         self,
-        student: Float[Tensor, "b k"],
-        teacher: Float[Tensor, "b k"],
+        student: Seen,
+        teacher: Seen,
         label: Int[Tensor, b],  # noqa: ARG002 - every distillation loss is called alike
     ) -> Float[Tensor, ""]:
-        """Logits ``(b, k)`` twice and labels ``(b,)``, which are not used, to a scalar."""
-        return kd_loss(student, teacher, temperature=self.temperature)
+        """Both nets' answers and labels ``(b,)``, which are not used, to a scalar."""
+        return kd_loss(student.logits, teacher.logits, temperature=self.temperature)

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from openautoglm.models.registry import Program, register
 from openautoglm.nn import ConvNorm, DepthwiseFeedForward, LowRankAttention, Residual, Stem, TransformerBlock
 from openautoglm.nn.glance import GlanceHead, GlanceMaps
+from openautoglm.tensors import Seen
 
 
 class GestureNet(nn.Module):
@@ -121,6 +122,12 @@ class GestureNet(nn.Module):
     def features(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b c2"]:
         """RGB in [0, 1], ``(b, 3, h, w)``, to what the classifier sees, ``(b, head_dim)``."""
         return self._pooled(self.forward_intermediates(image)[-1])
+
+    def observe(self, image: Float[Tensor, "b 3 h w"]) -> Seen:
+        """RGB in [0, 1], ``(b, 3, h, w)``, to all that ``forward`` computes on its way to the logits."""
+        features = self.forward_intermediates(image)
+        embedding = self._pooled(features[-1])
+        return Seen(self.classifier(embedding), tuple(features), embedding, side_px=image.shape[-1])
 
     def glance(self, image: Float[Tensor, "b 3 h w"]) -> GlanceMaps:
         """RGB in [0, 1], a whole frame, to maps of the hands in it.

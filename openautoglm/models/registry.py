@@ -9,6 +9,8 @@ from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
+from openautoglm.tensors import Seen
+
 _BUILDERS: dict[str, Callable[..., nn.Module]] = {}
 
 
@@ -49,6 +51,19 @@ class Exportable(Protocol):
 
     def on_graph(self, graph: nn.Module) -> nn.Module:
         """The model's methods on a quantised graph of ``traced()``."""
+        ...
+
+
+@runtime_checkable
+class Observable(Protocol):
+    """A net that shows what goes on inside it."""
+
+    def forward_intermediates(self, image: Tensor) -> list[Tensor]:
+        """RGB in [0, 1], ``(b, 3, h, w)``, to maps, shallow ones first."""
+        ...
+
+    def observe(self, image: Tensor) -> Seen:
+        """The same picture to these maps, what the classifier sees, and logits, in one pass."""
         ...
 
 

@@ -8,6 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from openautoglm.tensors import Seen
+
 
 class TimmClassifier(nn.Module):
     """A timm model that normalises by its own mean and deviation.
@@ -51,5 +53,21 @@ class TimmClassifier(nn.Module):
 
     def forward(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b k"]:
         """RGB in [0, 1], ``(b, 3, h, w)``, to logits ``(b, k)``."""
-        logits: Tensor = self.net((image - self.mean) / self.std)
+        logits: Tensor = self.net(self._normal(image))
         return logits
+
+    def forward_intermediates(self, image: Float[Tensor, "b 3 h w"]) -> list[Float[Tensor, "b _ _ _"]]:
+        """The maps at the end of each of timm's stages, shallow ones first."""
+        net: Any = self.net
+        maps: list[Tensor] = net.forward_intermediates(self._normal(image), intermediates_only=True)
+        return maps
+
+    def observe(self, image: Float[Tensor, "b 3 h w"]) -> Seen:
+        """RGB in [0, 1], ``(b, 3, h, w)``, to all that ``forward`` computes on its way to the logits."""
+        net: Any = self.net
+        last, maps = net.forward_intermediates(self._normal(image))
+        embedding = net.forward_head(last, pre_logits=True)
+        return Seen(net.get_classifier()(embedding), tuple(maps), embedding, side_px=image.shape[-1])
+
+    def _normal(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h w"]:
+        return (image - self.mean) / self.std

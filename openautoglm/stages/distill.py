@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
+from torch import nn
 
 from openautoglm.artifacts import load_model, save_model
-from openautoglm.losses import DistillationLoss
+from openautoglm.losses import Loss
 from openautoglm.stages.run import Outcome, Run
 from openautoglm.stages.training import (
     accuracy_note,
@@ -18,7 +19,7 @@ from openautoglm.stages.training import (
     student_config,
     unlabelled_classes,
 )
-from openautoglm.train import LitDistill, OneCycle, fit
+from openautoglm.train import CachedTeacher, LitDistill, OneCycle, fit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,11 +36,13 @@ class Distill:
         label_smoothing: share of the target spread over all classes.
         unlabelled_fraction: part of each batch that is drawn from the data set's unlabelled pictures.
         teacher_bf16: run the teacher in bfloat16.
+        cache_teacher: keep the teacher's logits on disk, and take them from there where another training with the same
+            teacher, data, augmentation and seed has left them.
         small_px: side of the pictures in the first ``small_epochs``.
         small_epochs: first epochs on shrunk pictures, for a part of the time (EfficientNetV2, arXiv 2104.00298).
     """
 
-    losses: Mapping[str, DistillationLoss]
+    losses: Mapping[str, Loss]
     epochs: int
     batch_size: int = 64
     learning_rate: float = 4e-3
@@ -48,6 +51,7 @@ class Distill:
     label_smoothing: float = 0.0
     unlabelled_fraction: float = 0.0
     teacher_bf16: bool = False
+    cache_teacher: bool = False
     small_px: int = 64
     small_epochs: int = 0
 
@@ -57,9 +61,10 @@ class Distill:
         config = student_config(run)
         model = fresh_student(run).to(memory_format=torch.channels_last)
         teacher = load_model(run.find_stage("teach")).to(memory_format=torch.channels_last)
+        taught = self._cached(run, teacher)
         lit = LitDistill(
             model=model,
-            teacher=teacher,
+            teacher=None if taught else teacher,
             num_classes=len(run.source.class_names()),
             losses=self.losses,
             label_weight=self.label_weight,
@@ -74,6 +79,7 @@ class Distill:
             unlabelled_fraction=self.unlabelled_fraction,
             small_px=self.small_px,
             small_epochs=self.small_epochs,
+            taught=taught,
         )
         fit(lit, data, folder=folder, title="distill", epochs=self.epochs, settings=run.settings)
         facts = {"stage": "distill", "losses": {name: vars(loss) for name, loss in self.losses.items()}}
@@ -81,3 +87,16 @@ class Distill:
         save_model(model, folder, config=config, facts=facts)
         row = judge(run, model, name="student distilled", architecture=run.model)
         return Outcome(note=accuracy_note(row), models=(row,))
+
+    def _cached(self, run: Run, teacher: nn.Module) -> CachedTeacher | None:
+        """The teacher's answers on disk, if asked for; a quick run asks the teacher, of one batch."""
+        hints = [name for name, loss in self.losses.items() if loss.reads_hints]
+        if self.cache_teacher and hints:
+            raise ValueError(
+                f"cache_teacher=true keeps logits, and {', '.join(hints)} reads what goes on inside the teacher: "
+                "choose a loss on logits, such as distill=kd, or cache_teacher=false"
+            )
+        if not self.cache_teacher or run.quick:
+            return None
+        gpu = torch.cuda.is_available() and run.settings.trainer.get("accelerator", "auto") != "cpu"
+        return CachedTeacher(teacher=teacher, bf16=self.teacher_bf16, device="cuda" if gpu else "cpu")

@@ -19,7 +19,7 @@ from openautoglm.data.base import ImageSet
 from openautoglm.data.groups import find_groups
 from openautoglm.data.pool import GivenPictures
 from openautoglm.data.transforms import to_float
-from openautoglm.losses import KD, DistillationLoss
+from openautoglm.losses import KD, Loss
 from openautoglm.stages import evidence
 from openautoglm.stages.crossval import Unseen, cross_validate, estimate
 from openautoglm.stages.evaluate import predict
@@ -61,7 +61,7 @@ class Finetune:
         keep: share of the right answers that the threshold of rejection must keep.
     """
 
-    losses: Mapping[str, DistillationLoss] = field(default_factory=lambda: {"kd": KD()})
+    losses: Mapping[str, Loss] = field(default_factory=lambda: {"kd": KD()})
     teacher: str | None = "auto"
     epochs: int | None = None
     at_least: int = 1600

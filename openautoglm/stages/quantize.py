@@ -15,11 +15,11 @@ from openautoglm.bench.result import ModelResult
 from openautoglm.compress.pt2e import QATModel, convert, prepare_qat
 from openautoglm.compress.state import quantized_state
 from openautoglm.export.backend import get_backend
-from openautoglm.losses import DistillationLoss
+from openautoglm.losses import Loss
 from openautoglm.models import Exportable
 from openautoglm.stages.frames import frames_note, in_integers, judge_frames
 from openautoglm.stages.run import Outcome, Run
-from openautoglm.stages.training import accuracy_note, find_teacher, judge, unlabelled_classes
+from openautoglm.stages.training import accuracy_note, find_teacher, judge, on_logits, unlabelled_classes
 from openautoglm.train import LitDistill, LitSpot, LitTask, OneCycle, fit
 from openautoglm.train.callbacks import FreezeQAT
 
@@ -29,7 +29,7 @@ class Quantize:
     """PT2E quantization-aware training.
 
     Attributes:
-        losses: name to distillation loss.
+        losses: name to distillation loss; those that read hints are left out, for the graph shows none.
         epochs: passes over the training split.
         batch_size: pictures a step.
         learning_rate: at the peak of the cycle; a fraction of the float training's.
@@ -41,7 +41,7 @@ class Quantize:
         batch_norm: ``"fold"`` fixes BatchNorm's statistics from the start, which is faster; ``"train"`` adapts them.
     """
 
-    losses: Mapping[str, DistillationLoss]
+    losses: Mapping[str, Loss]
     epochs: int
     batch_size: int = 64
     learning_rate: float = 2e-4
@@ -98,7 +98,7 @@ class Quantize:
             # without a teacher of its own, what the student was in float
             teacher=find_teacher(run) or load_model(run.find_student()),
             num_classes=len(run.source.class_names()),
-            losses=self.losses,
+            losses=on_logits(run, self.losses),
             label_weight=self.label_weight,
             teacher_bf16=self.teacher_bf16,
             unlabelled_classes=unlabelled_classes(run),
@@ -115,7 +115,7 @@ class Quantize:
             model=looks,
             teacher=find_teacher(run),
             num_classes=len(run.source.class_names()),
-            losses=self.losses,
+            losses=on_logits(run, self.losses),
             teacher_bf16=self.teacher_bf16,
             optim=self._optim(),
             seed=run.seed,

@@ -16,6 +16,7 @@ from openautoglm.bench.result import (
 )
 from openautoglm.data.base import ImageSet, Source, Split
 from openautoglm.data.frames import FrameSet, FrameSource
+from openautoglm.data.loader import Taught
 from openautoglm.data.mix import FrameMix
 from openautoglm.data.module import GestureData
 from openautoglm.data.sampler import BalancedSampler
@@ -150,6 +151,7 @@ class Run:
         small_px: int = 64,
         small_epochs: int = 0,
         at_least: int = 0,
+        taught: Taught | None = None,
     ) -> GestureData:
         """Loaders for a training on the run's pictures or on a part of them; an epoch has ``at_least`` so many."""
         source = source or self.crops
@@ -164,6 +166,7 @@ class Run:
             seed=self.seed,
             small_px=small_px,
             small_epochs=small_epochs,
+            taught=taught,
         )
 
     def scenes(self, *, batch_size: int, small_px: int = 128, small_epochs: int = 0) -> SpotData:

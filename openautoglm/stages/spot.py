@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from openautoglm.artifacts import save_model
-from openautoglm.losses import DistillationLoss
+from openautoglm.losses import Loss
 from openautoglm.models import Exportable
 from openautoglm.stages.frames import frames_note, judge_frames
 from openautoglm.stages.run import Outcome, Run
@@ -31,7 +31,7 @@ class Spot:
         freeze_after: share of the steps after which BatchNorm's statistics stand still: both looks share them.
     """
 
-    losses: Mapping[str, DistillationLoss]
+    losses: Mapping[str, Loss]
     epochs: int
     batch_size: int = 32
     learning_rate: float = 1e-3

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from openautoglm.artifacts import TIMM, build_model, load_model, model_config, save_model
+from openautoglm.artifacts import MEAN, TIMM, build_model, load_model, model_config, save_model
 from openautoglm.home import cache_dir
-from openautoglm.models import TimmClassifier, list_architectures
+from openautoglm.models import TeacherMean, TimmClassifier, list_architectures
 from openautoglm.stages.run import Outcome, Run
 from openautoglm.stages.training import accuracy_note, judge, net_config
 from openautoglm.train import LitClassify, OneCycle, fit
@@ -36,7 +37,8 @@ class Teach:
         label_smoothing: share of the target spread over all classes.
         small_px: side of the pictures in the first ``small_epochs``.
         small_epochs: first epochs on shrunk pictures, for a part of the time (EfficientNetV2, arXiv 2104.00298).
-        artifact: released name or folder of a trained teacher to use instead.
+        artifact: released name or folder of a trained teacher to use instead; several teach by the mean of their
+            probabilities.
     """
 
     epochs: int
@@ -48,7 +50,7 @@ class Teach:
     label_smoothing: float = 0.0
     small_px: int = 64
     small_epochs: int = 0
-    artifact: str | None = None
+    artifact: str | Sequence[str] | None = None
 
     def __call__(self, run: Run) -> Outcome:
         """Leave the teacher in ``teach/``."""
@@ -58,22 +60,21 @@ class Teach:
                 "a run on whole frames trains no teacher: give one that names crops by teacher.artifact=, such as a "
                 "run's distill/, or leave the stage teach out"
             )
-        kept = Path(self.artifact).expanduser() if self.artifact else self._stored(run)
-        reused = self.artifact is not None or (kept / "manifest.json").exists()
+        given = [self.artifact] if isinstance(self.artifact, str) else list(self.artifact or ())
+        kept = None if given else self._stored(run)
+        reused = kept is None or (kept / "manifest.json").exists()
         if reused:
-            _copy(store.find(kept), folder)
+            found = [store.find(place) for place in (given if kept is None else [kept])]
+            _check_classes(found, run)
+            _copy(found[0], folder) if len(found) == 1 else _join(found, folder)
         else:
             self._train(run, folder)
         artifact = store.find(folder)
-        if tuple(artifact.config["classes"]) != run.source.class_names():
-            raise ValueError(
-                f"the teacher in {kept} knows {', '.join(artifact.config['classes'])}; "
-                f"the data has {', '.join(run.source.class_names())}: they must be the same, in the same order"
-            )
-        if not reused and not run.quick:
+        if kept is not None and not reused and not run.quick:
             _copy(artifact, kept)
         if run.frames is not None:
-            return Outcome(note=f"{artifact.config['architecture']} of {kept.name} names the crops", reused=True)
+            names = ", ".join(Path(place).name for place in given)
+            return Outcome(note=f"{artifact.config['architecture']} of {names} names the crops", reused=True)
         row = judge(run, load_model(artifact), name="teacher", architecture=artifact.config["architecture"])
         return Outcome(note=accuracy_note(row), models=(row,), reused=reused)
 
@@ -121,6 +122,31 @@ class Teach:
         }
         digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:20]
         return cache_dir() / "teachers" / digest
+
+
+def _check_classes(teachers: Sequence[Artifact], run: Run) -> None:
+    """Refuse a teacher that names other classes than the data."""
+    for teacher in teachers:
+        if tuple(teacher.config["classes"]) != run.source.class_names():
+            raise ValueError(
+                f"the teacher in {teacher.folder} knows {', '.join(teacher.config['classes'])}; "
+                f"the data has {', '.join(run.source.class_names())}: they must be the same, in the same order"
+            )
+
+
+def _join(teachers: Sequence[Artifact], folder: Path) -> None:
+    """Several teachers as one artifact."""
+    if quantised := [str(teacher.folder) for teacher in teachers if teacher.is_quantized]:
+        raise ValueError(
+            f"{quantised[0]} is quantised; the mean of teachers takes float ones, such as a run's distill/"
+        )
+    first = teachers[0].config
+    members = [teacher.config for teacher in teachers]
+    config = model_config(
+        MEAN, {"members": members}, classes=tuple(first["classes"]), image_size=int(first["image_size"])
+    )
+    model = TeacherMean(members=[load_model(teacher) for teacher in teachers])
+    save_model(model, folder, config=config, facts={"stage": "teach", "num_members": len(teachers)})
 
 
 def _copy(artifact: Artifact, folder: Path) -> None:

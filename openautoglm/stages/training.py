@@ -10,6 +10,7 @@ from torch import nn
 
 from openautoglm.artifacts import build_model, load_model, model_config
 from openautoglm.bench.result import ModelResult
+from openautoglm.losses import KD, Loss
 from openautoglm.stages.evaluate import predict, top1
 from openautoglm.stages.run import Run
 from openautoglm.zoo import store
@@ -89,6 +90,19 @@ def find_teacher(run: Run) -> nn.Module | None:
     if not run.stage_folder("teach").exists():
         return None
     return load_model(run.find_stage("teach")).to(memory_format=torch.channels_last)
+
+
+def on_logits(run: Run, losses: Mapping[str, Loss]) -> Mapping[str, Loss]:
+    """The losses that are left where the student is a graph that shows nothing but logits; KD if none is."""
+    skipped = ", ".join(name for name, loss in losses.items() if loss.reads_hints)
+    if not skipped:
+        return losses
+    left = {name: loss for name, loss in losses.items() if not loss.reads_hints} or {"kd": KD()}
+    run.console.print(
+        f"[yellow]![/] {skipped}: a graph that is quantised shows no maps to compare; "
+        f"it learns from the teacher's logits, by {', '.join(left)}"
+    )
+    return left
 
 
 def judge(run: Run, model: nn.Module, *, name: str, architecture: str) -> ModelResult:

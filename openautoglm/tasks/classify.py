@@ -31,7 +31,7 @@ class Classify:
     def _step(self, model: nn.Module, batch: Batch, label_smoothing: float) -> StepOutput:
         logits = model(batch.image)
         loss = labelled_cross_entropy(logits, batch.label, label_smoothing=label_smoothing)
-        return StepOutput(loss=loss, preds=logits, target=batch.label, image=batch.image)
+        return StepOutput(loss=loss, preds=logits, target=batch.label, image=batch.image, taught=batch.taught)
 
 
 def labelled_cross_entropy(logits: Tensor, label: Tensor, *, label_smoothing: float) -> Tensor:

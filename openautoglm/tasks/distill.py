@@ -1,4 +1,7 @@
-"""Distil: any task's loss on the labels, plus losses that compare the student with a frozen teacher."""
+"""Distil: any task's loss on the labels, plus losses that compare the student with a frozen teacher.
+
+Maps inside the nets are gathered only if a loss reads them.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,13 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from openautoglm.losses import DistillationLoss
-from openautoglm.tensors import UNLABELLED, StepOutput
+from openautoglm.losses import LearntLoss, Loss
+from openautoglm.models import Observable
+from openautoglm.nn.glance import GlanceMaps
+from openautoglm.tensors import UNLABELLED, Seen, StepOutput
 
 _IMPOSSIBLE = -1e4
+_PROBE_PX = 64
 
 
 class Task(Protocol):
@@ -34,44 +40,79 @@ class Distill:
 
     Args:
         task: task on the labels.
-        teacher: called with the same picture; does its own normalisation.
+        teacher: called with the same picture; does its own normalisation. None where the batches hold its answers.
         losses: name to loss; the names appear in the log.
         label_weight: factor of the task's own loss.
         teacher_bf16: run the teacher in bfloat16: two to three times faster where the processor has it.
         unlabelled_classes: the only classes that a picture without a label may show; None for all.
+        student: what will be trained; needed by losses that read hints.
+
+    Attributes:
+        learnt: weights of the losses that have some, to be trained with the student's.
     """
 
     def __init__(
         self,
         *,
         task: Task,
-        teacher: nn.Module,
-        losses: Mapping[str, DistillationLoss],
+        teacher: nn.Module | None,
+        losses: Mapping[str, Loss],
         label_weight: float = 1.0,
         teacher_bf16: bool = False,
         unlabelled_classes: Sequence[int] | None = None,
+        student: nn.Module | None = None,
     ) -> None:
         if not losses:
             raise ValueError("distillation needs at least one loss, got none: choose one, such as distill=kd")
         self.task, self.losses, self.label_weight = task, dict(losses), label_weight
         self.teacher_bf16 = teacher_bf16
         self.unlabelled_classes = list(unlabelled_classes) if unlabelled_classes is not None else None
-        self.teacher = teacher.eval().requires_grad_(False)
+        self.teacher = None if teacher is None else teacher.eval().requires_grad_(False)
+        self.reads_hints = any(loss.reads_hints for loss in self.losses.values())
+        self.learnt = self._build_learnt(student)
+        self._comparisons: dict[str, Any] = {**self.losses, **dict(self.learnt.items())}
+
+    def _build_learnt(self, student: nn.Module | None) -> nn.ModuleDict:
+        """The losses with weights of their own, for the shapes of both nets."""
+        if not self.reads_hints:
+            return nn.ModuleDict()
+        names = ", ".join(name for name, loss in self.losses.items() if loss.reads_hints)
+        ours, theirs = _glimpse(student, f"the student of {names}"), _glimpse(self.teacher, f"the teacher of {names}")
+        learnt = {name: loss for name, loss in self.losses.items() if isinstance(loss, LearntLoss)}
+        return nn.ModuleDict({name: loss.build(ours, theirs) for name, loss in learnt.items()})
 
     def train_step(self, model: nn.Module, batch: Any) -> StepOutput:
         """Weighted sum; ``parts`` holds each loss before its weight."""
-        hard = self.task.train_step(model, batch)
-        kind = hard.image.device.type
-        with torch.no_grad(), torch.autocast(kind, dtype=torch.bfloat16, enabled=self.teacher_bf16):
-            self.teacher.to(hard.image.device).eval()
-            taught = self._among_possible(self.teacher(hard.image).float(), hard.target)
+        watched = _Watched(model) if self.reads_hints else None
+        hard = self.task.train_step(watched or model, batch)
+        student = watched.seen if watched is not None else Seen(hard.preds)
+        teacher = self._ask(hard)
         parts: dict[str, Tensor] = {"label": hard.loss.detach(), **hard.parts}
         loss = self.label_weight * hard.loss
-        for name, compare in self.losses.items():
-            value = compare(hard.preds, taught, hard.target)
+        for name, compare in self._comparisons.items():
+            value = compare(student, teacher, hard.target)
             parts[name] = value.detach()
-            loss = loss + compare.weight * value
+            loss = loss + self.losses[name].weight * value
         return replace(hard, loss=loss, parts=parts)
+
+    def _ask(self, hard: StepOutput) -> Seen:
+        """What the teacher makes of the pictures, in float32."""
+        if hard.taught is not None and not self.reads_hints:
+            return Seen(self._among_possible(hard.taught, hard.target))
+        if self.teacher is None:
+            raise ValueError(
+                "the batches hold no answers of a teacher: give one, or GestureData(taught=CachedTeacher…)"
+            )
+        device = hard.image.device
+        with torch.no_grad(), torch.autocast(device.type, dtype=torch.bfloat16, enabled=self.teacher_bf16):
+            teacher: Any = self.teacher.to(device).eval()
+            seen = teacher.observe(hard.image) if self.reads_hints else Seen(teacher(hard.image))
+        return replace(
+            seen,
+            logits=self._among_possible(seen.logits.float(), hard.target),
+            features=tuple(feature.float() for feature in seen.features),
+            embedding=None if seen.embedding is None else seen.embedding.float(),
+        )
 
     def _among_possible(self, taught: Tensor, target: Tensor) -> Tensor:
         """Logits ``(b, k)`` that give no probability to what a picture without a label cannot show."""
@@ -85,3 +126,45 @@ class Distill:
     def eval_step(self, model: nn.Module, batch: Any) -> StepOutput:
         """The task alone: a student is judged without its teacher."""
         return self.task.eval_step(model, batch)
+
+
+class _Watched(nn.Module):
+    """A student that also leaves what it saw on its way to the logits.
+
+    Args:
+        model: the student.
+    """
+
+    seen: Seen
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, image: Tensor) -> Tensor:
+        """``(b, 3, h, w)`` to logits ``(b, k)``."""
+        model: Any = self.model
+        self.seen = model.observe(image)
+        return self.seen.logits
+
+    def glance(self, image: Tensor) -> GlanceMaps:
+        """The first look of a net for whole frames."""
+        model: Any = self.model
+        maps: GlanceMaps = model.glance(image)
+        return maps
+
+
+def _glimpse(net: nn.Module | None, role: str) -> Seen:
+    """What a net makes of one grey picture; nothing in it changes."""
+    if net is None or not isinstance(net, Observable):
+        raise ValueError(
+            f"{role} has to show its maps (forward_intermediates, observe), and does not: choose another net, or a "
+            "loss on logits, such as distill=kd"
+        )
+    was_training = net.training
+    place = next(net.parameters())
+    with torch.no_grad():
+        net.eval()
+        seen = net.observe(torch.zeros(1, 3, _PROBE_PX, _PROBE_PX, device=place.device))
+    net.train(was_training)
+    return seen

@@ -10,7 +10,7 @@ from lightning import LightningModule
 from torch import Tensor, nn
 from torchmetrics.classification import MulticlassAccuracy
 
-from openautoglm.losses import KD, DistillationLoss
+from openautoglm.losses import KD, Loss
 from openautoglm.tasks import Classify, Distill, Spot, Task
 from openautoglm.tensors import Batch, SpotBatch
 from openautoglm.train.optim import OneCycle
@@ -28,13 +28,22 @@ class LitTask(LightningModule):
         num_classes: k.
         optim: optimizer and schedule.
         seed: of the randomness inside a step.
+        learnt: weights of losses, trained and checkpointed with the model's and no part of it.
     """
 
     def __init__(
-        self, *, model: nn.Module, task: Task, num_classes: int, optim: OneCycle | None = None, seed: int = 0
+        self,
+        *,
+        model: nn.Module,
+        task: Task,
+        num_classes: int,
+        optim: OneCycle | None = None,
+        seed: int = 0,
+        learnt: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.model, self.task, self.optim, self.seed = model, task, optim or OneCycle(), seed
+        self.learnt = learnt if learnt is not None else nn.ModuleDict()
         self.dev_top1 = MulticlassAccuracy(num_classes=num_classes, average="micro")
 
     def forward(self, image: Tensor) -> Tensor:
@@ -64,7 +73,7 @@ class LitTask(LightningModule):
 
     def configure_optimizers(self) -> Any:
         """AdamW, one cycle over all steps."""
-        optimizer = self.optim.optimizer(self.model.parameters())
+        optimizer = self.optim.optimizer([*self.model.parameters(), *self.learnt.parameters()])
         scheduler = self.optim.scheduler(optimizer, num_steps=int(self.trainer.estimated_stepping_batches))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
@@ -98,7 +107,8 @@ class LitDistill(LitTask):
 
     Args:
         model: the student; a float net or a graph prepared for quantization-aware training.
-        teacher: logits of the same classes; kept out of the optimizer and the checkpoint.
+        teacher: logits of the same classes; kept out of the optimizer and the checkpoint. None where the data holds
+            its answers (``CachedTeacher``).
         num_classes: k.
         losses: name to distillation loss; KD at temperature 4 by default.
         label_weight: factor of the cross-entropy on the labels.
@@ -113,9 +123,9 @@ class LitDistill(LitTask):
         self,
         *,
         model: nn.Module,
-        teacher: nn.Module,
+        teacher: nn.Module | None,
         num_classes: int,
-        losses: Mapping[str, DistillationLoss] | None = None,
+        losses: Mapping[str, Loss] | None = None,
         label_weight: float = 1.0,
         label_smoothing: float = 0.0,
         teacher_bf16: bool = False,
@@ -130,8 +140,9 @@ class LitDistill(LitTask):
             label_weight=label_weight,
             teacher_bf16=teacher_bf16,
             unlabelled_classes=unlabelled_classes,
+            student=model,
         )
-        super().__init__(model=model, task=task, num_classes=num_classes, optim=optim, seed=seed)
+        super().__init__(model=model, task=task, num_classes=num_classes, optim=optim, seed=seed, learnt=task.learnt)
 
 
 class LitSpot(LitTask):
@@ -154,14 +165,16 @@ class LitSpot(LitTask):
         model: nn.Module,
         num_classes: int,
         teacher: nn.Module | None = None,
-        losses: Mapping[str, DistillationLoss] | None = None,
+        losses: Mapping[str, Loss] | None = None,
         teacher_bf16: bool = False,
         task: Spot | None = None,
         optim: OneCycle | None = None,
         seed: int = 0,
     ) -> None:
-        spot: Task = task or Spot()
+        whole: Task = task or Spot()
+        learnt: nn.Module | None = None
         if teacher is not None:
             losses = losses if losses is not None else {"kd": KD()}
-            spot = Distill(task=spot, teacher=teacher, losses=losses, teacher_bf16=teacher_bf16)
-        super().__init__(model=model, task=spot, num_classes=num_classes, optim=optim, seed=seed)
+            distill = Distill(task=whole, teacher=teacher, losses=losses, teacher_bf16=teacher_bf16, student=model)
+            whole, learnt = distill, distill.learnt
+        super().__init__(model=model, task=whole, num_classes=num_classes, optim=optim, seed=seed, learnt=learnt)

@@ -80,7 +80,10 @@ def test_awkward_root_arrives_and_is_not_shown(runs, tmp_path):
 @pytest.mark.parametrize(
     ("argv", "sentence"),
     [
-        (["recipe=distil_int8"], "did you mean distill_int8? choose one of: distill_int8, finetune_int8, hagrid_int8"),
+        (
+            ["recipe=distil_int8"],
+            "did you mean distill_int8? choose one of: attention_transfer, crd, distill_int8, dkd",
+        ),
         (["data=foldr"], "did you mean folder?"),
         (["distill=[kd,dk]"], "there is no distill=dk"),
         (["stages.distil.epochs=3"], "did you mean stages.distill.epochs?"),

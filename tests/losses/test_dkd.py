@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from openautoglm.losses import DKD, dkd_loss, kd_loss
+from openautoglm.tensors import Seen
 
 LABEL = torch.tensor([0])
 
@@ -53,7 +54,8 @@ def test_confident_logits_stay_finite_with_a_gradient():
 def test_class_is_the_function():
     student, teacher, label = torch.randn(4, 5), torch.randn(4, 5), torch.arange(4)
     loss = DKD(alpha=0.5, beta=2.0, temperature=3.0)
-    assert loss(student, teacher, label) == dkd_loss(student, teacher, label, alpha=0.5, beta=2.0, temperature=3.0)
+    value = loss(Seen(student), Seen(teacher), label)
+    assert value == dkd_loss(student, teacher, label, alpha=0.5, beta=2.0, temperature=3.0)
 
 
 def test_temperature_must_be_positive():

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from openautoglm.losses import KD, kd_loss
+from openautoglm.tensors import Seen
 
 # teacher (3/4, 1/4) against student (1/2, 1/2): 3/4 ln(3/2) + 1/4 ln(1/2)
 BY_HAND = 0.75 * math.log(1.5) + 0.25 * math.log(0.5)
@@ -34,9 +35,8 @@ def test_gradient_is_the_difference_of_probabilities():
 
 def test_class_is_the_function():
     student, teacher = torch.randn(4, 5), torch.randn(4, 5)
-    assert KD(temperature=3.0)(student, teacher, torch.zeros(4, dtype=torch.long)) == kd_loss(
-        student, teacher, temperature=3.0
-    )
+    value = KD(temperature=3.0)(Seen(student), Seen(teacher), torch.zeros(4, dtype=torch.long))
+    assert value == kd_loss(student, teacher, temperature=3.0)
 
 
 def test_temperature_must_be_positive():

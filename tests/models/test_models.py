@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from openautoglm.artifacts import build_model, load_model, model_config, save_model
-from openautoglm.models import TimmClassifier, create_model, list_architectures
+from openautoglm.models import TeacherMean, TimmClassifier, create_model, list_architectures
 
 
 @pytest.mark.parametrize("name", list_architectures())
@@ -21,6 +21,14 @@ class TestEveryModel:
     def test_features_shrink_by_two(self, name):
         features = create_model(name, num_classes=5, image_size=64).forward_intermediates(torch.rand(1, 3, 64, 64))
         assert [feature.shape[-1] for feature in features] == [32, 16, 8, 4, 2]
+
+    def test_observing_is_one_forward_pass(self, name):
+        model, image = create_model(name, num_classes=5, image_size=64).eval(), torch.rand(2, 3, 64, 64)
+        seen = model.observe(image)
+        assert torch.equal(seen.logits, model(image))
+        assert torch.equal(seen.embedding, model.features(image))
+        assert [seen.at(stride).shape[-1] for stride in (2, 4, 8, 16, 32)] == [32, 16, 8, 4, 2]
+        assert all(map(torch.equal, seen.features, model.forward_intermediates(image)))
 
     def test_glance_gives_maps_at_an_eighth(self, name):
         model = create_model(name, num_classes=5, image_size=64, glance_size=96)
@@ -125,3 +133,31 @@ def test_missing_network_says_what_to_do(monkeypatch):
     monkeypatch.setattr(timm, "create_model", offline)
     with pytest.raises(ValueError, match=r"could not be downloaded.*set stages\.teach\.pretrained=false"):
         TimmClassifier(architecture="resnet18", num_classes=3, pretrained=True)
+
+
+@pytest.mark.parametrize("architecture", ["mobilenetv4_conv_small", "resnet18", "test_efficientnet", "repvit_m0_9"])
+def test_timm_teacher_shows_its_maps(architecture):
+    teacher = TimmClassifier(architecture=architecture, num_classes=3).eval()
+    image = torch.rand(2, 3, 64, 64)
+    with torch.no_grad():
+        seen = teacher.observe(image)
+        assert torch.allclose(seen.logits, teacher(image), atol=1e-5)
+        assert seen.embedding.ndim == 2
+        assert [seen.at(stride).shape[-1] for stride in (4, 8, 16, 32)] == [16, 8, 4, 2]
+        assert all(map(torch.equal, seen.features, teacher.forward_intermediates(image)))
+
+
+def test_mean_of_teachers_is_that_of_their_probabilities():
+    class Says(torch.nn.Module):
+        def __init__(self, *probabilities: float, scale: float = 0.0) -> None:
+            super().__init__()
+            self.logits = torch.tensor([probabilities]).log() + scale
+
+        def forward(self, image):
+            return self.logits
+
+    mean = TeacherMean(members=[Says(0.9, 0.1, scale=30.0), Says(0.2, 0.8)])
+    found = mean(torch.zeros(1, 3, 8, 8))
+    assert torch.allclose(found.exp(), torch.tensor([[0.55, 0.45]]))
+    with pytest.raises(ValueError, match="at least one, got none"):
+        TeacherMean(members=[])

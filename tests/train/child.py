@@ -18,6 +18,7 @@ from safetensors.torch import save_file
 
 from openautoglm.data import GestureData
 from openautoglm.data.base import ImageSet
+from openautoglm.losses import CRD, FitNet
 from openautoglm.models import create_model
 from openautoglm.train import FitSettings, LitClassify, LitDistill, OneCycle, fit
 from openautoglm.train.callbacks import FreezeQAT
@@ -58,6 +59,9 @@ def build(phase: str):
     if phase == "float":
         return LitClassify(model=model, num_classes=3, label_smoothing=0.1, seed=3)
     teacher = create_model("openautoglm-test", num_classes=3, image_size=SIZE)
+    if phase == "hints":
+        losses = {"fitnet": FitNet(stride=8), "crd": CRD(dim=8)}
+        return LitDistill(model=model, teacher=teacher, num_classes=3, losses=losses, seed=3)
     if phase == "kd":
         return LitDistill(model=model, teacher=teacher, num_classes=3, seed=3)
     from openautoglm.compress.pt2e import prepare_qat

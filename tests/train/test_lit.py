@@ -11,7 +11,7 @@ from lightning import Trainer
 from rich.console import Console
 
 from openautoglm.data import Augment, GestureData
-from openautoglm.losses import DKD
+from openautoglm.losses import DKD, KD, FitNet
 from openautoglm.models import create_model
 from openautoglm.train import FitSettings, LitClassify, LitDistill, OneCycle, fit
 
@@ -65,6 +65,20 @@ def test_teacher_stays_out_of_optimizer_and_checkpoint():
     assert not any(id(p) in theirs for group in trainer.optimizers[0].param_groups for p in group["params"])
     assert all(torch.equal(before[name], tensor) for name, tensor in teacher.state_dict().items())
     assert not teacher.training
+
+
+def test_projections_are_trained_and_checkpointed_but_no_part_of_the_student(tmp_path):
+    student = net()
+    losses = {"fitnet": FitNet(stride=8), "kd": KD()}
+    lit = LitDistill(model=student, teacher=net(), num_classes=3, losses=losses)
+    before = lit.learnt["fitnet"].regress.weight.clone()
+    trainer = plain_trainer(max_epochs=1)
+    trainer.fit(lit, datamodule=GestureData(source=Blobs(), batch_size=12))
+    assert not torch.equal(before, lit.learnt["fitnet"].regress.weight)
+    trainer.save_checkpoint(tmp_path / "last.ckpt")
+    kept = torch.load(tmp_path / "last.ckpt", weights_only=True)["state_dict"]
+    assert torch.equal(kept["learnt.fitnet.regress.weight"], lit.learnt["fitnet"].regress.weight)
+    assert student.state_dict().keys() == net().state_dict().keys()
 
 
 def test_biases_and_norms_do_not_decay():

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 CHILD = Path(__file__).parent / "child.py"
-PHASES = ("float", "kd", "qat", "qat-fold")
+PHASES = ("float", "kd", "hints", "qat", "qat-fold")
 # 6 steps an epoch, 4 epochs: in the first epoch, in the middle, and after the scales were frozen
-KILL_AT = {"float": 3, "kd": 9, "qat": 10, "qat-fold": 15}
+KILL_AT = {"float": 3, "kd": 9, "hints": 14, "qat": 10, "qat-fold": 15}
 
 
 def start(*arguments: object) -> subprocess.Popen[str]:
