@@ -152,7 +152,7 @@ class Quantizer:
 
         Args:
             model: float model.
-            dtype: ``"int4"`` for linear layers and 1x1 convolutions, ``"int8"`` for all convolutions too.
+            dtype: ``"int4"`` for linear layers and 1x1 convolutions, larger kernels in int8; or ``"int8"`` for all.
             group_size: inputs of an output that share a scale.
 
         Raises:

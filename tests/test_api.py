@@ -83,7 +83,7 @@ def test_int4_is_half_of_int8(model, images):
     assert "classifier.weight" in packed
     for name in packed:
         assert int4.tensors[name].nbytes == -(-int8.tensors[name].shape[1] // 2) * len(int8.tensors[name])
-    assert any(how["shape"][2:] == [3, 3] for how in int8.spec["weights"].values())
+    assert any(how["shape"][2:] == [3, 3] for how in int4.spec["weights"].values())
     assert all(how["shape"][2:] in ([], [1, 1]) for how in packed.values())
 
 

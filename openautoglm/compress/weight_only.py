@@ -2,8 +2,8 @@
 
 Group-wise symmetric rounding, ``w ≈ s_g · q`` with ``s_g = max |w_g| / (2^(bits - 1) - 1)`` and one scale for every
 ``group_size`` inputs of an output (the storage of GPTQ, arXiv 2210.17323, and of GGUF, without their search for better
-integers). Four bits suit layers that read each weight once for many inputs: linear ones and 1x1 convolutions, which
-are linear layers over positions. Larger kernels hold few weights and stay as they are; in eight bits they go along.
+integers). Four bits are for linear layers and for 1x1 convolutions, which are linear layers over positions; larger
+kernels, which hold few of the weights, then take eight.
 """
 
 from __future__ import annotations
@@ -40,17 +40,18 @@ def round_weights(model: nn.Module, *, bits: int, group_size: int) -> tuple[dict
         raise ValueError(f"group_size must be at least 1, got {group_size}")
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in model.state_dict().items()}
     weights: dict[str, dict[str, Any]] = {}
-    for name, layer in _layers(model, bits):
+    for name, layer in _layers(model):
         weight = layer.weight.detach().cpu()
-        integers, scale = _to_integers(weight.flatten(1).float(), bits, group_size)
+        layer_bits = bits if _is_linear(layer) else 8
+        integers, scale = _to_integers(weight.flatten(1).float(), layer_bits, group_size)
         key = f"{name}.weight" if name else "weight"
-        tensors[key] = _pack(integers) if bits == 4 else integers
+        tensors[key] = _pack(integers) if layer_bits == 4 else integers
         tensors[key + _SCALE] = scale
-        weights[key] = {"bits": bits, "group_size": group_size, "shape": list(weight.shape)}
-    if not weights:
+        weights[key] = {"bits": layer_bits, "group_size": group_size, "shape": list(weight.shape)}
+    if bits not in (how["bits"] for how in weights.values()):
         raise ValueError(
-            f"this model has no layer for int{bits} weights: "
-            + ("int4 takes linear layers and 1x1 convolutions, int8 all convolutions" if bits == 4 else "none is there")
+            f"this model has no layer for int{bits} weights: int4 takes linear layers and 1x1 convolutions, int8 all "
+            "convolutions too"
         )
     return tensors, {"format": _FORMAT, "scheme": SCHEME, "weights": weights}
 
@@ -85,13 +86,15 @@ def load_rounded(model: nn.Module, tensors: dict[str, Tensor], spec: dict[str, A
     return loaded.eval()
 
 
-def _layers(model: nn.Module, bits: int) -> Iterator[tuple[str, nn.Linear | nn.Conv2d]]:
-    """Layers whose weights can be rounded, by name."""
+def _layers(model: nn.Module) -> Iterator[tuple[str, nn.Linear | nn.Conv2d]]:
+    """Linear layers and convolutions, by name."""
     for name, module in model.named_modules():
-        if isinstance(module, nn.Linear) or (
-            isinstance(module, nn.Conv2d) and (bits == 8 or (module.kernel_size == (1, 1) and module.groups == 1))
-        ):
+        if isinstance(module, nn.Linear | nn.Conv2d):
             yield name, module
+
+
+def _is_linear(layer: nn.Linear | nn.Conv2d) -> bool:
+    return isinstance(layer, nn.Linear) or (layer.kernel_size == (1, 1) and layer.groups == 1)
 
 
 def _to_integers(weight: Tensor, bits: int, group_size: int) -> tuple[Tensor, Tensor]:

@@ -6,6 +6,7 @@ article's claim for dynamic INT8. The same command with the same ``out=FOLDER`` 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,6 +22,7 @@ from openautoglm.artifacts import load_model
 from openautoglm.bench.compression import CompressionRow, cost_of
 from openautoglm.bench.latency import measure
 from openautoglm.bench.origin import collect_commit, collect_device, collect_versions
+from openautoglm.bench.plain import build
 from openautoglm.bench.result import to_plain
 from openautoglm.data.base import ImageSet, Source
 from openautoglm.data.transforms import Augment
@@ -210,5 +212,10 @@ class CompressionStudy:
 
 def _program(place: Path) -> ProgramFacts:
     """The ExecuTorch program of a net, written unless it is there."""
+    told = place / "program.json"
+    if told.exists():
+        found: ProgramFacts = build(ProgramFacts, json.loads(told.read_text(encoding="utf-8")))
+        return found
     _, (facts,) = export_artifact(place, backends=["executorch"])
+    store.write_json(told, to_plain(facts))
     return facts
