@@ -105,16 +105,12 @@ class CropExam:
 
     def _cost(self, program: Exported) -> Int8Cost:
         """Accuracy of the float export minus that of the INT8 file, picture by picture."""
-        run = self._run
-        splits = {"test": self._test, "dev": run.load("dev")}
-        load_holdout = getattr(run.source, "load_holdout", None)
-        if load_holdout is not None and len(held := load_holdout()):
-            splits["holdout"] = run.cut(held)
+        splits, console = self._run.load_held_out(), self._run.console
         right: dict[str, dict[str, Any]] = {}
         for split, images in splits.items():
             for kind, one in (("float", self._twins[program.twin]), ("int8", program)):
                 title = f"verify {kind} on {split}"
-                logits = predict_each(one.engines[LOOK].run, images, title=title, console=run.console)
+                logits = predict_each(one.engines[LOOK].run, images, title=title, console=console)
                 right.setdefault(kind, {})[split] = logits.argmax(axis=1) == images.labels
         whole = [np.concatenate([right[kind][split] for split in splits]) for kind in ("float", "int8")]
         paired = paired_difference_interval(*whole)

@@ -103,6 +103,14 @@ class Run:
         """A split, cut to a few pictures in a quick run."""
         return self.cut(self.crops.load(split))
 
+    def load_held_out(self) -> dict[str, ImageSet]:
+        """All crops that no stage trains on, by split: test, dev and, where the data has one, holdout."""
+        splits = {"test": self.load("test"), "dev": self.load("dev")}
+        load_holdout = getattr(self.source, "load_holdout", None)
+        if load_holdout is not None and len(held := load_holdout()):
+            splits["holdout"] = self.cut(held)
+        return splits
+
     def load_frames(self, split: Split) -> FrameSet:
         """A split of whole frames."""
         assert self.frames is not None, "a run on crops has no frames"
