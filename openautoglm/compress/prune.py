@@ -121,7 +121,8 @@ def _shrink(
                 f"{left / whole:.2f} of the multiply-adds remain when every group is at its floor: ask for a "
                 "macs_ratio above that"
             )
-        sizes |= min(candidates, key=price)
+        cheapest = min(candidates, key=price)
+        sizes |= cheapest
         left = macs(sizes)
     return sizes
 

@@ -59,6 +59,7 @@ def _dense_weights(model: nn.Module) -> Iterator[nn.Parameter]:
     """Of convolutions and linear layers that mix all their inputs; depthwise ones have few weights."""
     for module in model.modules():
         if isinstance(module, nn.Linear) or (isinstance(module, nn.Conv2d) and module.groups == 1):
+            assert isinstance(module.weight, nn.Parameter)
             yield module.weight
 
 

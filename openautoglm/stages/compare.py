@@ -85,10 +85,7 @@ def _judged(
     run: Run, row: ComparisonResult, engines: tuple[Engine, Engine], pictures: Mapping[str, ImageSet]
 ) -> ComparisonResult:
     """With the accuracy of both, picture by picture."""
-    own, other = (
-        np.concatenate([_answers(run, engine, images) == images.labels for images in pictures.values()])
-        for engine in engines
-    )
+    own, other = (np.concatenate([_right(run, engine, images) for images in pictures.values()]) for engine in engines)
     paired = paired_difference_interval(other, own)
     return replace(
         row,
@@ -100,8 +97,11 @@ def _judged(
     )
 
 
-def _answers(run: Run, engine: Engine, images: ImageSet) -> NDArray[np.int64]:
-    return predict_each(engine.run, images, title=f"compare on {images.name}", console=run.console).argmax(axis=1)
+def _right(run: Run, engine: Engine, images: ImageSet) -> NDArray[np.bool_]:
+    """Which pictures a program names right."""
+    logits = predict_each(engine.run, images, title=f"compare on {images.name}", console=run.console)
+    right: NDArray[np.bool_] = logits.argmax(axis=1) == images.labels
+    return right
 
 
 def _sentence(row: ComparisonResult) -> str:
