@@ -7,6 +7,52 @@ from typing import Any
 
 
 @dataclass(frozen=True)
+class LatencyResult:
+    """Milliseconds for one picture."""
+
+    median: float
+    q1: float | None = None
+    q3: float | None = None
+    rounds: int | None = None
+    num_threads: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparisonResult:
+    """A method of a program beside the same of another net, in the same rounds and on the same pictures.
+
+    Attributes:
+        program: file name.
+        method: such as ``"look"``.
+        reference: name of the other net.
+        size_kb: of the file, all its methods together.
+        size_ratio: bytes over the other's.
+        latency_ms: of a picture.
+        reference_latency_ms: the other's.
+        latency_ratio: median over the other's median.
+        num_samples: pictures that no stage trained on.
+        top1: share of them named right.
+        reference_top1: the same of the other net.
+        difference: ``reference_top1`` minus ``top1``; positive is a loss.
+        ci95: its 95 % interval, see ``openautoglm.bench.paired``.
+    """
+
+    program: str
+    method: str
+    reference: str
+    size_kb: float
+    size_ratio: float
+    latency_ms: LatencyResult
+    reference_latency_ms: LatencyResult
+    latency_ratio: float
+    num_samples: int | None = None
+    top1: float | None = None
+    reference_top1: float | None = None
+    difference: float | None = None
+    ci95: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
 class PerClassResult:
     """Recall and number of test pictures, class by class."""
 

@@ -53,7 +53,7 @@ def measure_programs(
     unknown = [runtime for runtime in runtimes if runtime not in SUFFIXES]
     if unknown:
         raise ValueError(f"no runtime is called {unknown[0]!r}; choose from {', '.join(SUFFIXES)}")
-    found = _open(artifact, runtimes, num_threads)
+    found = open_programs(artifact, runtimes, num_threads)
     if not found:
         raise ValueError(
             f"{artifact.folder} has no program for {', '.join(runtimes)}: export it first, or choose other runtimes"
@@ -75,8 +75,8 @@ def measure_programs(
     )
 
 
-def _open(artifact: Artifact, runtimes: Sequence[str], num_threads: int) -> dict[tuple[str, str], Engine]:
-    """An engine for each file and method."""
+def open_programs(artifact: Artifact, runtimes: Sequence[str], num_threads: int) -> dict[tuple[str, str], Engine]:
+    """An engine for each file and method that the manifest lists for some runtimes."""
     return {
         (file, method): open_engine(
             program["runtime"],

@@ -13,10 +13,12 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from openautoglm.bench.findings import ComparisonResult as ComparisonResult
 from openautoglm.bench.findings import ConfusionResult as ConfusionResult
 from openautoglm.bench.findings import EstimateResult as EstimateResult
 from openautoglm.bench.findings import GroupResult as GroupResult
 from openautoglm.bench.findings import Int8Cost as Int8Cost
+from openautoglm.bench.findings import LatencyResult as LatencyResult
 from openautoglm.bench.findings import MistakeResult as MistakeResult
 from openautoglm.bench.findings import PerClassResult as PerClassResult
 from openautoglm.bench.plain import build
@@ -72,17 +74,6 @@ class EpochResult:
     dev_loss: float | None = None
     dev_top1: float | None = None
     lr: float | None = None
-
-
-@dataclass(frozen=True)
-class LatencyResult:
-    """Milliseconds for one picture."""
-
-    median: float
-    q1: float | None = None
-    q3: float | None = None
-    rounds: int | None = None
-    num_threads: int | None = None
 
 
 @dataclass(frozen=True)
@@ -154,6 +145,7 @@ class Results:
     mistakes: tuple[MistakeResult, ...] = ()
     contact_sheet: str | None = None
     int8_cost: Int8Cost | None = None
+    comparisons: tuple[ComparisonResult, ...] = ()
     estimate: EstimateResult | None = None
     extra: dict[str, Any] = field(default_factory=dict)
 

@@ -1,1 +1,1 @@
-"""Making a trained model smaller: INT8 by quantization-aware training."""
+"""Making a trained model smaller: INT8 by quantization-aware training, structured pruning, sparsity."""

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from openautoglm.data.base import ImageSet
+from openautoglm.data.base import ImageSet, Source, Split
 from openautoglm.data.frames import FrameSet
 from openautoglm.tensors import UNLABELLED
 
@@ -91,3 +91,16 @@ def _renumber(labels: NDArray[np.int64], names: Sequence[str], classes: Sequence
 def _list(names: Sequence[str], limit: int = 8) -> str:
     shown = ", ".join(repr(name) for name in names[:limit])
     return shown + (f" and {len(names) - limit} more" if len(names) > limit else "")
+
+
+def judged_splits(source: Source) -> dict[str, ImageSet]:
+    """Pictures that two nets of the same training may be compared on, those of test first.
+
+    People of dev and holdout may be known from training, which a difference allows and an accuracy does not.
+    """
+    judged: tuple[Split, ...] = ("test", "dev")
+    splits: dict[str, ImageSet] = {split: source.load(split) for split in judged}
+    load_holdout = getattr(source, "load_holdout", None)
+    if load_holdout is not None and len(held := load_holdout()):
+        splits["holdout"] = held
+    return splits

@@ -13,7 +13,7 @@ at 1/16 and 1/32 of the resolution, where they cost little time.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -42,6 +42,10 @@ class GestureNet(nn.Module):
             net that names crops only.
         glance_dim: channels of the glance's fused map.
         fusion: how the glance joins its three scales.
+        hidden: hidden channels of each feed-forward in the order they run, as pruning leaves them; None for
+            ``expansion`` times its input's.
+        heads: heads of each attention, likewise; None for ``num_heads``.
+        value_dim: width of a value, per head; None for the token's width over ``num_heads``.
     """
 
     def __init__(
@@ -58,6 +62,9 @@ class GestureNet(nn.Module):
         glance_size: int | None = None,
         glance_dim: int = 64,
         fusion: str = "entropy",
+        hidden: Sequence[int] | None = None,
+        heads: Sequence[int] | None = None,
+        value_dim: int | None = None,
     ) -> None:
         super().__init__()
         for name, size in (("image_size", image_size), ("glance_size", glance_size or 32)):
@@ -77,13 +84,21 @@ class GestureNet(nn.Module):
             "glance_dim": glance_dim,
             "fusion": fusion,
         }
+        pruned = {"hidden": hidden and list(hidden), "heads": heads and list(heads), "value_dim": value_dim}
+        # a net that was not pruned says no more than it did before there was pruning
+        self.arguments |= {name: value for name, value in pruned.items() if value is not None}
         half, quarter, eighth, sixteenth, last = dims
+        widths = _one_each("hidden", hidden, 3 + sum(depths))
+        counts = _one_each("heads", heads, depths[1])
 
         def feedforward(dim_in: int, dim_out: int, stride: int = 1) -> DepthwiseFeedForward:
-            return DepthwiseFeedForward(dim_in=dim_in, dim_out=dim_out, hidden=expansion * dim_in, stride=stride)
+            width = next(widths) or expansion * dim_in
+            return DepthwiseFeedForward(dim_in=dim_in, dim_out=dim_out, hidden=width, stride=stride)
 
         def transformer() -> TransformerBlock:
-            attention = LowRankAttention(dim=sixteenth, num_heads=num_heads, rank=rank)
+            attention = LowRankAttention(
+                dim=sixteenth, num_heads=next(counts) or num_heads, rank=rank, value_dim=value_dim
+            )
             return TransformerBlock(attention=attention, feedforward=feedforward(sixteenth, sixteenth))
 
         self.stem = Stem(dim_out=half)
@@ -173,6 +188,15 @@ class GestureNet(nn.Module):
         """Logits and the three maps of one picture."""
         features = self.forward_intermediates(image)
         return (self._name(features[-1]), *self._find(features))
+
+
+def _one_each(name: str, values: Sequence[int] | None, count: int) -> Iterator[int | None]:
+    """The values in order, or so many times None."""
+    if values is None:
+        return iter([None] * count)
+    if len(values) != count or min(values, default=1) < 1:
+        raise ValueError(f"{name} must hold {count} numbers above 0, one a part in the order they run, got {values}")
+    return iter(values)
 
 
 class Glance(nn.Module):

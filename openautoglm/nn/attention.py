@@ -38,14 +38,14 @@ class Reach(Protocol):
         """The tokens of each group that are seen, transposed."""
         ...
 
-    def values(self, x: Float[Tensor, "b d h w"], num_heads: int) -> Float[Tensor, "b2 n2 r2"]:
+    def values(self, x: Float[Tensor, "b c2 h w"], num_heads: int) -> Float[Tensor, "b2 n2 r2"]:
         """What the seen tokens answer."""
         ...
 
     def join(
         self, tokens: Float[Tensor, "b2 n r2"], like: Float[Tensor, "b d h w"], num_heads: int
-    ) -> Float[Tensor, "b d h w"]:
-        """The asking tokens, mixed, as a map of the shape of ``like``."""
+    ) -> Float[Tensor, "b c2 h w"]:
+        """The asking tokens, mixed, as a map of the size of ``like``."""
         ...
 
     def num_seen(self, height: int, width: int) -> int:
@@ -65,14 +65,14 @@ class Everywhere:
         """``(b, heads * r, h, w)`` to ``(b * heads, r, h * w)``."""
         return rearrange(x, "b (m r) h w -> (b m) r (h w)", m=num_heads)
 
-    def values(self, x: Float[Tensor, "b d h w"], num_heads: int) -> Float[Tensor, "b2 n2 r2"]:
-        """``(b, d, h, w)`` to ``(b * heads, h * w, d / heads)``."""
+    def values(self, x: Float[Tensor, "b c2 h w"], num_heads: int) -> Float[Tensor, "b2 n2 r2"]:
+        """``(b, heads * r2, h, w)`` to ``(b * heads, h * w, r2)``."""
         return self.queries(x, num_heads)
 
     def join(
         self, tokens: Float[Tensor, "b2 n r2"], like: Float[Tensor, "b d h w"], num_heads: int
-    ) -> Float[Tensor, "b d h w"]:
-        """``(b * heads, h * w, d / heads)`` to ``(b, d, h, w)``."""
+    ) -> Float[Tensor, "b c2 h w"]:
+        """``(b * heads, h * w, r2)`` to ``(b, heads * r2, h, w)``, as high as ``like``."""
         return rearrange(tokens, "(b m) (h w) v -> b (m v) h w", m=num_heads, h=like.shape[2])
 
     def num_seen(self, height: int, width: int) -> int:
@@ -91,22 +91,32 @@ class LowRankAttention(nn.Module):
     """Multi-head attention over a map; O(n d (r + d)) for the projections, O(n · seen · (r + d)) for the mixing.
 
     Args:
-        dim: channels in and out, a multiple of ``num_heads``.
+        dim: channels in and out, a multiple of ``num_heads`` unless ``value_dim`` is given.
         num_heads: heads.
         rank: width r of a query and a key, per head.
+        value_dim: width of a value, per head; ``dim / num_heads`` unless given.
         reach: who sees whom; everyone unless given.
     """
 
-    def __init__(self, *, dim: int, num_heads: int = 4, rank: int = 16, reach: Reach | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        dim: int,
+        num_heads: int = 4,
+        rank: int = 16,
+        value_dim: int | None = None,
+        reach: Reach | None = None,
+    ) -> None:
         super().__init__()
-        if dim % num_heads:
+        if value_dim is None and dim % num_heads:
             raise ValueError(f"dim must be a multiple of num_heads, got dim={dim} and num_heads={num_heads}")
         self.dim, self.num_heads, self.rank = dim, num_heads, rank
+        self.value_dim = dim // num_heads if value_dim is None else value_dim
         self.reach = reach or Everywhere()
         self.query = ConvNorm(dim_in=dim, dim_out=num_heads * rank, act=False)
         self.key = ConvNorm(dim_in=dim, dim_out=num_heads * rank, act=False)
-        self.value = ConvNorm(dim_in=dim, dim_out=dim, act=False)
-        self.out = ConvNorm(dim_in=dim, dim_out=dim, act=False)
+        self.value = ConvNorm(dim_in=dim, dim_out=num_heads * self.value_dim, act=False)
+        self.out = ConvNorm(dim_in=num_heads * self.value_dim, dim_out=dim, act=False)
 
     def forward(self, x: Float[Tensor, "b d h w"]) -> Float[Tensor, "b d h w"]:
         """``(b, d, h, w)`` to the same shape; the caller adds the skip."""

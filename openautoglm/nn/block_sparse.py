@@ -76,16 +76,16 @@ class SparseBlocks:
         blocks = rearrange(maps, "b r (i p) (j q) -> b i j r (p q)", p=self.block, q=self.block)
         return rearrange(self._gather(blocks, axis=4), "b i j r n -> (b i j) r n")
 
-    def values(self, x: Float[Tensor, "b d h w"], num_heads: int) -> Float[Tensor, "b2 n2 r2"]:
-        """``(b, d, h, w)`` to ``(b * heads * blocks, seen, d / heads)``."""
+    def values(self, x: Float[Tensor, "b c2 h w"], num_heads: int) -> Float[Tensor, "b2 n2 r2"]:
+        """``(b, heads * r2, h, w)`` to ``(b * heads * blocks, seen, r2)``."""
         maps = split_heads(x, num_heads, self.block)
         blocks = rearrange(maps, "b v (i p) (j q) -> b i j (p q) v", p=self.block, q=self.block)
         return rearrange(self._gather(blocks, axis=3), "b i j n v -> (b i j) n v")
 
     def join(
         self, tokens: Float[Tensor, "b2 n r2"], like: Float[Tensor, "b d h w"], num_heads: int
-    ) -> Float[Tensor, "b d h w"]:
-        """``(b * heads * blocks, block², d / heads)`` to ``(b, d, h, w)``."""
+    ) -> Float[Tensor, "b c2 h w"]:
+        """``(b * heads * blocks, block², r2)`` to ``(b, heads * r2, h, w)``."""
         return Windows(window=self.block).join(tokens, like, num_heads)
 
     def num_seen(self, height: int, width: int) -> int:

@@ -39,14 +39,14 @@ class Windows:
         side = self.window
         return rearrange(split_heads(x, num_heads, side), "b r (i p) (j q) -> (b i j) r (p q)", p=side, q=side)
 
-    def values(self, x: Float[Tensor, "b d h w"], num_heads: int) -> Float[Tensor, "b2 n2 r2"]:
-        """``(b, d, h, w)`` to ``(b * heads * windows, window², d / heads)``."""
+    def values(self, x: Float[Tensor, "b c2 h w"], num_heads: int) -> Float[Tensor, "b2 n2 r2"]:
+        """``(b, heads * r2, h, w)`` to ``(b * heads * windows, window², r2)``."""
         return self.queries(x, num_heads)
 
     def join(
         self, tokens: Float[Tensor, "b2 n r2"], like: Float[Tensor, "b d h w"], num_heads: int
-    ) -> Float[Tensor, "b d h w"]:
-        """``(b * heads * windows, window², d / heads)`` to ``(b, d, h, w)``."""
+    ) -> Float[Tensor, "b c2 h w"]:
+        """``(b * heads * windows, window², r2)`` to ``(b, heads * r2, h, w)``."""
         side, (height, width) = self.window, like.shape[2:]
         rows, columns = height // side, width // side
         maps = rearrange(tokens, "(b i j) (p q) v -> b v (i p) (j q)", i=rows, j=columns, p=side, q=side)

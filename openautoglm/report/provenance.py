@@ -7,12 +7,14 @@ from openautoglm.report import numbers
 from openautoglm.report.markup import Html, el, facts, section
 
 STAGES = {
+    "prune": "Student pruned",
     "teach": "Teacher",
     "alone": "Student alone",
     "distill": "Student distilled",
     "quantize": "Student QAT",
     "export": "Export",
     "verify": "Verify",
+    "compare": "Compare",
     "report": "Report",
 }
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
 
 from openautoglm.artifacts import load_model, save_model
+from openautoglm.compress.sparsity import Sparsify, zero_share
 from openautoglm.losses import Loss
 from openautoglm.stages.run import Outcome, Run
 from openautoglm.stages.training import (
@@ -40,6 +42,7 @@ class Distill:
             teacher, data, augmentation and seed has left them.
         small_px: side of the pictures in the first ``small_epochs``.
         small_epochs: first epochs on shrunk pictures, for a part of the time (EfficientNetV2, arXiv 2104.00298).
+        sparsity: makes single weights zero on the way; the last weights are then kept, the only ones with all zeros.
     """
 
     losses: Mapping[str, Loss]
@@ -54,6 +57,7 @@ class Distill:
     cache_teacher: bool = False
     small_px: int = 64
     small_epochs: int = 0
+    sparsity: Sparsify | None = None
 
     def __call__(self, run: Run) -> Outcome:
         """Leave the student in ``distill/``."""
@@ -81,12 +85,22 @@ class Distill:
             small_epochs=self.small_epochs,
             taught=taught,
         )
-        fit(lit, data, folder=folder, title="distill", epochs=self.epochs, settings=run.settings)
-        facts = {"stage": "distill", "losses": {name: vars(loss) for name, loss in self.losses.items()}}
+        fit(
+            lit,
+            data,
+            folder=folder,
+            title="distill",
+            epochs=self.epochs,
+            settings=run.settings,
+            keep_best=self.sparsity is None,
+            callbacks=[] if self.sparsity is None else [self.sparsity],
+        )
+        facts: dict[str, Any] = {"stage": "distill", "losses": {name: vars(it) for name, it in self.losses.items()}}
         round_to_half(model)
         save_model(model, folder, config=config, facts=facts)
         row = judge(run, model, name="student distilled", architecture=run.model)
-        return Outcome(note=accuracy_note(row), models=(row,))
+        zeros = "" if self.sparsity is None else f", {100 * zero_share(model):.1f} % of the weights are zero"
+        return Outcome(note=accuracy_note(row) + zeros, models=(row,))
 
     def _cached(self, run: Run, teacher: nn.Module) -> CachedTeacher | None:
         """The teacher's answers on disk, if asked for; a quick run asks the teacher, of one batch."""

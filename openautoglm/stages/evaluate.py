@@ -26,7 +26,6 @@ from openautoglm.types import Artifact
 from openautoglm.zoo import store
 
 Logits = NDArray[np.float32]
-_JUDGED: tuple[Split, ...] = ("test", "dev")
 
 
 def predict(model: nn.Module, images: ImageSet, *, batch_size: int = 128, device: str = "cpu") -> Logits:
@@ -64,18 +63,6 @@ def predict_each(
 def top1(logits: Logits, images: ImageSet) -> float:
     """Share of the pictures whose largest logit is that of their label."""
     return float((logits.argmax(axis=1) == images.labels).mean())
-
-
-def judged_splits(source: Source) -> dict[str, ImageSet]:
-    """Pictures that two nets of the same training may be compared on, those of test first.
-
-    People of dev and holdout may be known from training, which a difference allows and an accuracy does not.
-    """
-    splits: dict[str, ImageSet] = {split: source.load(split) for split in _JUDGED}
-    load_holdout = getattr(source, "load_holdout", None)
-    if load_holdout is not None and len(held := load_holdout()):
-        splits["holdout"] = held
-    return splits
 
 
 def calibration_pictures(train: ImageSet, num_pictures: int, *, batch_size: int = 64) -> list[Tensor]:

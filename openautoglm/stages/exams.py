@@ -16,7 +16,7 @@ from openautoglm.export.parity import compare_logits
 from openautoglm.runtime.engines import Engine
 from openautoglm.runtime.recognizer import LOOK, Recognizer, Thresholds
 from openautoglm.stages import evidence
-from openautoglm.stages.evaluate import Logits, judged_splits, predict, predict_each, top1
+from openautoglm.stages.evaluate import Logits, predict, predict_each, top1
 from openautoglm.stages.exported import Exported
 from openautoglm.stages.frame_evidence import frame_evidence
 from openautoglm.stages.frames import FrameFigures, eager_engines, examine, make_recognizer
@@ -105,13 +105,12 @@ class CropExam:
 
     def _cost(self, program: Exported) -> Int8Cost:
         """Accuracy of the float export minus that of the INT8 file, picture by picture."""
-        run = self._run
-        splits = {split: run.cut(images) for split, images in judged_splits(run.crops).items()}
+        splits, console = self._run.load_held_out(), self._run.console
         right: dict[str, dict[str, Any]] = {}
         for split, images in splits.items():
             for kind, one in (("float", self._twins[program.twin]), ("int8", program)):
                 title = f"verify {kind} on {split}"
-                logits = predict_each(one.engines[LOOK].run, images, title=title, console=run.console)
+                logits = predict_each(one.engines[LOOK].run, images, title=title, console=console)
                 right.setdefault(kind, {})[split] = logits.argmax(axis=1) == images.labels
         whole = [np.concatenate([right[kind][split] for split in splits]) for kind in ("float", "int8")]
         paired = paired_difference_interval(*whole)

@@ -13,6 +13,7 @@ from torch import nn
 from openautoglm.artifacts import load_model, save_tensors
 from openautoglm.bench.result import ModelResult
 from openautoglm.compress.pt2e import QATModel, convert, prepare_qat
+from openautoglm.compress.sparsity import KeepZeros
 from openautoglm.compress.state import quantized_state
 from openautoglm.export.backend import get_backend
 from openautoglm.losses import Loss
@@ -39,6 +40,7 @@ class Quantize:
         teacher_bf16: run the teacher in bfloat16.
         at_least: pictures an epoch; fewer are shown again, each time changed anew.
         batch_norm: ``"fold"`` fixes BatchNorm's statistics from the start, which is faster; ``"train"`` adapts them.
+        keep_zeros: weights that a sparse float training has left at zero stay there.
     """
 
     losses: Mapping[str, Loss]
@@ -51,6 +53,7 @@ class Quantize:
     teacher_bf16: bool = False
     at_least: int = 0
     batch_norm: Literal["train", "fold"] = "fold"
+    keep_zeros: bool = False
 
     def __call__(self, run: Run) -> Outcome:
         """Leave the integers in ``quantize/``."""
@@ -75,7 +78,7 @@ class Quantize:
             epochs=self.epochs,
             settings=run.settings if run.holds_out("dev") else run.settings.without_dev(),
             keep_best=False,  # the last epochs alone are trained with the scales that ship
-            callbacks=[FreezeQAT(after=self.freeze_after)],
+            callbacks=[FreezeQAT(after=self.freeze_after), *([KeepZeros()] if self.keep_zeros else [])],
         )
         tensors, spec = quantized_state(qat)
         save_tensors(tensors, folder, config=source.config, quantization=spec, facts={"stage": "quantize"})

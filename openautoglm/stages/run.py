@@ -20,6 +20,7 @@ from openautoglm.data.loader import Taught
 from openautoglm.data.mix import FrameMix
 from openautoglm.data.module import GestureData
 from openautoglm.data.sampler import BalancedSampler
+from openautoglm.data.splits import judged_splits
 from openautoglm.data.spot import SpotData
 from openautoglm.data.transforms import Augment
 from openautoglm.train import FitSettings
@@ -125,6 +126,10 @@ class Run:
     def load(self, split: Split) -> ImageSet:
         """A split, cut to a few pictures in a quick run."""
         return self.cut(self.crops.load(split))
+
+    def load_held_out(self) -> dict[str, ImageSet]:
+        """All crops that no stage trains on, by split: test, dev and, where the data has one, holdout."""
+        return {split: self.cut(images) for split, images in judged_splits(self.crops).items()}
 
     def load_frames(self, split: Split) -> FrameSet:
         """A split of whole frames."""

@@ -1,4 +1,4 @@
-"""What the three stages that train a student share."""
+"""What the stages that train a student share."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from openautoglm.bench.result import ModelResult
 from openautoglm.losses import KD, Loss
 from openautoglm.stages.evaluate import predict, top1
 from openautoglm.stages.run import Run
+from openautoglm.types import Artifact
 from openautoglm.zoo import store
 
 
@@ -27,14 +28,37 @@ def net_config(
 
 
 def student_config(run: Run) -> dict[str, Any]:
-    """config.json of the student."""
-    return net_config(run.model, run.model_arguments, run.source.class_names(), run.image_size)
+    """config.json of the student: what pruning has left of it, or what was asked for."""
+    pruned = _find_pruned(run)
+    return initial_config(run) if pruned is None else pruned.config
 
 
 def fresh_student(run: Run) -> nn.Module:
+    """The student that a training starts with: what pruning has left of it, or as it came into the run."""
+    pruned = _find_pruned(run)
+    if pruned is None:
+        return initial_student(run)
+    torch.manual_seed(run.seed)
+    return load_model(pruned).train()
+
+
+def _find_pruned(run: Run) -> Artifact | None:
+    """What the stage prune has left, unless it is another net's: fine-tuning also trains a teacher."""
+    if not (run.stage_folder("prune") / "config.json").exists():
+        return None
+    found = run.find_stage("prune")
+    return found if found.config["architecture"] == run.model else None
+
+
+def initial_config(run: Run) -> dict[str, Any]:
+    """config.json of the student before anything is pruned."""
+    return net_config(run.model, run.model_arguments, run.source.class_names(), run.image_size)
+
+
+def initial_student(run: Run) -> nn.Module:
     """The student with the weights of ``run.init``, or with random ones that follow from the seed."""
     torch.manual_seed(run.seed)
-    model = build_model(student_config(run))
+    model = build_model(initial_config(run))
     if run.init is None:
         return model
     artifact = store.find(run.init)

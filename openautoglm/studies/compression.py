@@ -25,11 +25,12 @@ from openautoglm.bench.origin import collect_commit, collect_device, collect_ver
 from openautoglm.bench.plain import build
 from openautoglm.bench.result import to_plain
 from openautoglm.data.base import ImageSet, Source
+from openautoglm.data.splits import judged_splits
 from openautoglm.data.transforms import Augment
 from openautoglm.report.compression import compression_table, draw_compression
 from openautoglm.runtime.engines import Engine, open_engine
 from openautoglm.stages.alone import Alone
-from openautoglm.stages.evaluate import calibration_pictures, judged_splits, predict_each
+from openautoglm.stages.evaluate import calibration_pictures, predict_each
 from openautoglm.stages.programs import ProgramFacts, export_artifact
 from openautoglm.stages.quantize import Quantize
 from openautoglm.stages.run import Run
