@@ -45,7 +45,7 @@ def prune_channels(
     macs_ratio: float = 0.5,
     importance: str = "magnitude",
     batches: Iterable[Loss] = (),
-    multiple_of: int = 8,
+    multiple_of: int = 16,
 ) -> Pruned:
     """Make a smaller net with the most important channels' weights.
 
@@ -54,7 +54,7 @@ def prune_channels(
         macs_ratio: share of a look's multiply-adds that may remain.
         importance: ``"magnitude"``, ``"batch_norm"`` or ``"taylor"``.
         batches: net to its loss on a batch, for ``"taylor"``.
-        multiple_of: what widths are a multiple of, where there are so many channels.
+        multiple_of: what pruned widths are a multiple of; a group that has fewer channels stays whole.
 
     Raises:
         ValueError: an argument does not fit, or so little cannot be reached.

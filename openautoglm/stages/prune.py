@@ -27,14 +27,15 @@ class Prune:
     Attributes:
         macs_ratio: share of a look's multiply-adds that may remain.
         importance: ``"magnitude"``, ``"batch_norm"`` or ``"taylor"``.
-        multiple_of: what widths are a multiple of; 8 is what INT8 kernels take at once.
+        multiple_of: what pruned widths are a multiple of; of equal work, XNNPACK's INT8 kernels do multiples of 16
+            faster than of 8, and of 8 than of 4.
         num_batches: of training pictures, for ``"taylor"``.
         batch_size: pictures in each of them.
     """
 
     macs_ratio: float = 0.5
     importance: str = "magnitude"
-    multiple_of: int = 8
+    multiple_of: int = 16
     num_batches: int = 32
     batch_size: int = 64
 

@@ -65,7 +65,7 @@ def test_multiply_adds_are_those_of_the_net(images, ratio):
 
 
 def test_widths_are_multiples_and_no_group_is_emptied(images):
-    arguments = prune_channels(trained(images, **SIZES), macs_ratio=0.5).model.arguments
+    arguments = prune_channels(trained(images, **SIZES), macs_ratio=0.5, multiple_of=8).model.arguments
     assert not [width for width in (*arguments["dims"], *arguments["hidden"], arguments["head_dim"]) if width % 8]
     assert all(new >= old / 4 for new, old in zip(arguments["dims"], SIZES["dims"], strict=True))
 
@@ -85,7 +85,7 @@ def test_whole_blocks_leave_when_they_are_at_their_floor(images):
 def test_heads_leave_whole(images):
     """Attention made dear by many positions loses heads, and the width of a head stays."""
     net = create_model("openautoglm-test", num_classes=5, image_size=256, **{**SIZES, "depths": (1, 1, 1)}).eval()
-    pruned = prune_channels(net, macs_ratio=0.4)
+    pruned = prune_channels(net, macs_ratio=0.4, multiple_of=8)
     (attention,) = (module for name, module in pruned.model.named_modules() if name.endswith("attention.branch"))
     assert pruned.model.arguments["heads"][0] < 4
     assert attention.value_dim == 8
@@ -111,13 +111,13 @@ def test_all_that_may_remain_remains(images):
 def test_the_old_net_is_left_alone(images):
     net = trained(images).train()
     before = {name: value.clone() for name, value in net.state_dict().items()}
-    prune_channels(net, importance="taylor", batches=losses(images), macs_ratio=0.8)
+    prune_channels(net, importance="taylor", batches=losses(images), macs_ratio=0.8, multiple_of=4)
     assert net.training
     assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
 
 
 def test_saved_and_loaded_it_computes_the_same(images, tmp_path):
-    pruned = prune_channels(trained(images, **SIZES), macs_ratio=0.5).model
+    pruned = prune_channels(trained(images, **SIZES), macs_ratio=0.5, multiple_of=8).model
     config = model_config("openautoglm-test", pruned.arguments, classes=tuple("abcde"), image_size=64)
     loaded = load_model(save_model(pruned, tmp_path, config=config))
     assert torch.equal(loaded(images(3)), pruned(images(3)))
@@ -195,7 +195,7 @@ def test_goes_the_way_to_the_phone(images, tmp_path):
     from openautoglm.export.backend import ExportedInput, get_backend
     from openautoglm.runtime.engines import open_engine
 
-    pruned = prune_channels(trained(images, **SIZES), macs_ratio=0.4).model
+    pruned = prune_channels(trained(images, **SIZES), macs_ratio=0.4, multiple_of=8).model
     backend = get_backend("executorch")
     qat = prepare_qat(pruned, images(2), backend.quantizer(), batch_norm="fold").train()
     qat(images(8))
