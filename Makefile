@@ -11,7 +11,7 @@ demo: $(STAMP)
 
 test: lint
 	$(BIN)/mypy
-	$(BIN)/pytest -m "not slow and not gpu and not realdata"
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile -m "not slow and not gpu and not realdata"
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
