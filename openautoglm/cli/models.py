@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from openautoglm.cli.errors import OK
@@ -22,7 +23,7 @@ def print_models() -> int:
     if not models:
         print("no model is released with this version; train one:  python scripts/train.py recipe=distill_int8")
         return OK
-    table = _table("name", "task", "classes", "KB", "top-1 %", "ms", "data", "licence")
+    table = _table("name", "task", "classes", "KB", "top-1 %", "ms", "data")
     for model in models:
         table.add_row(
             model.name,
@@ -32,9 +33,13 @@ def print_models() -> int:
             _number(model.top1, ".1f", 100),
             _number(model.latency_ms, ".2f"),
             model.data or "",
-            model.licence or "",
         )
-    Console().print(table)
+    console = Console(highlight=False)
+    console.print(table)
+    # below: beside the figures it would fold every row at 80 columns
+    for licence in dict.fromkeys(model.licence for model in models if model.licence):
+        names = ", ".join(model.name for model in models if model.licence == licence)
+        console.print(f"[dim]{escape(licence)}: {escape(names)}[/]", soft_wrap=True)
     return OK
 
 
