@@ -115,3 +115,14 @@ def test_readme_is_short_and_its_files_exist():
 def test_files_stay_short(path):
     lines = len(path.read_text(encoding="utf-8").splitlines())
     assert lines <= (500 if path.parent.name == "models" else 300)
+
+
+def test_guide_shows_the_study_of_compression():
+    from openautoglm.bench.compression import CompressionRow
+    from openautoglm.bench.plain import build
+    from openautoglm.report.compression import compression_markdown
+
+    found = json.loads((ROOT / "recipes/results/studies/compression.json").read_text(encoding="utf-8"))
+    table = compression_markdown([build(CompressionRow, row) for row in found["rows"]])
+    guide = (ROOT / "docs" / "compression.md").read_text(encoding="utf-8")
+    assert table in guide, f"docs/compression.md should show this table:\n\n{table}"

@@ -53,7 +53,7 @@ class CompressionRow:
     latency_ms: LatencyResult
     latency_ratio: float
     top1: float
-    cost: Cost | None
+    cost: Cost | None = None
 
 
 def cost_of(right_float: ArrayLike, right: ArrayLike) -> Cost:

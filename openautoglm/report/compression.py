@@ -14,7 +14,6 @@ from rich.table import Table
 from openautoglm.bench.compression import CompressionRow
 from openautoglm.report import numbers
 from openautoglm.report.light import LIGHT, light_style
-from openautoglm.report.tables import KINDS
 
 _HEADINGS = ("top-1\n%", "cost,\npoints", "95 %\ninterval", "weights\nKB", "file\nKB", "of\nfloat", "ms", "of\nfloat",
              "INT8\nops")  # fmt: skip
@@ -78,7 +77,7 @@ def draw_compression(rows: Sequence[CompressionRow], path: Path, *, claim: Mappi
                 axis.plot(claim[key], place, "D", mfc="none", mec=LIGHT["orange"], mew=1.6, label="claimed")
                 axis.legend(loc="lower right", frameon=True, facecolor=LIGHT["card"], edgecolor="none")
         _draw_cost(cost, rows)
-        size.set_yticks(range(len(rows)), [f"{row.method}  ({KINDS[row.kind]})" for row in rows])
+        size.set_yticks(range(len(rows)), [row.method for row in rows])
         size.set_ylim(len(rows) - 0.4, -0.6)
         figure.savefig(path, dpi=160)
 
