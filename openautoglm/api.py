@@ -20,7 +20,7 @@ from openautoglm.artifacts import (
     weight_model,
     with_config,
 )
-from openautoglm.models import Exportable
+from openautoglm.models import traced_part
 from openautoglm.tensors import Batch
 from openautoglm.types import Artifact
 from openautoglm.zoo import hub, store
@@ -107,8 +107,7 @@ class Quantizer:
         from openautoglm.compress.dynamic import dynamic_state
 
         _check(model, dtype, ("int8",), "dynamic_quantize")
-        source = model.traced() if isinstance(model, Exportable) else model
-        state = dynamic_state(source, _example(model, example), dynamic_size=_finds_hands(model))
+        state = dynamic_state(traced_part(model), _example(model, example), dynamic_size=_finds_hands(model))
         return dynamic_model(model, *state)
 
     def static_quantize(
@@ -201,9 +200,8 @@ def _prepared(model: nn.Module, example: Tensor, batch_norm: Literal["train", "f
     from openautoglm.compress.pt2e import prepare_qat
     from openautoglm.export.backend import get_backend
 
-    source = model.traced() if isinstance(model, Exportable) else model
     quantizer = get_backend("executorch").quantizer()
-    return prepare_qat(source, example, quantizer, dynamic_size=_finds_hands(model), batch_norm=batch_norm)
+    return prepare_qat(traced_part(model), example, quantizer, dynamic_size=_finds_hands(model), batch_norm=batch_norm)
 
 
 def _example(model: nn.Module, given: Tensor | None) -> Tensor:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from openautoglm.models import Exportable, TeacherMean, TimmClassifier, create_model
+from openautoglm.models import Exportable, TeacherMean, TimmClassifier, create_model, on_graph, traced_part
 from openautoglm.types import Artifact
 from openautoglm.zoo import store
 
@@ -133,8 +133,7 @@ def quantized_model(qat: QATModel, model: nn.Module) -> QuantizedModel:
     from openautoglm.compress.state import quantized_state
 
     tensors, spec = quantized_state(qat)
-    graph = convert(qat)
-    looks = model.on_graph(graph) if isinstance(model, Exportable) else graph
+    looks = on_graph(model, convert(qat))
     return QuantizedModel(looks, tensors=tensors, spec=spec, config=config_of(model))
 
 
@@ -176,8 +175,7 @@ def dynamic_model(model: nn.Module, tensors: dict[str, Tensor], spec: dict[str, 
     """The integer model of ``compress.dynamic``; of ``model`` only the architecture counts."""
     from openautoglm.compress.dynamic import OneByOne, dynamic_graph
 
-    graph = OneByOne(dynamic_graph(model.traced() if isinstance(model, Exportable) else model, tensors, spec))
-    looks = model.on_graph(graph) if isinstance(model, Exportable) else graph
+    looks = on_graph(model, OneByOne(dynamic_graph(traced_part(model), tensors, spec)))
     return QuantizedModel(looks, tensors=tensors, spec=spec, config=config_of(model))
 
 
@@ -210,9 +208,8 @@ def load_qat(artifact: Artifact) -> QATModel:
     from openautoglm.export.backend import get_backend
 
     model = build_model(artifact.config)
-    source = model.traced() if isinstance(model, Exportable) else model
     return load_quantized(
-        source, load_file(artifact.weights), read_spec(artifact), get_backend("executorch").quantizer()
+        traced_part(model), load_file(artifact.weights), read_spec(artifact), get_backend("executorch").quantizer()
     )
 
 

@@ -16,12 +16,12 @@ from torch import Tensor, nn
 from torch.fx import GraphModule
 
 from openautoglm.compress import graph as surgery
+from openautoglm.compress.grid import channel_scales
 from openautoglm.compress.pt2e import trace
 
 SCHEME = "int8_dynamic"
 _FORMAT = 1
 _LARGEST = 127
-_SMALLEST_SCALE = 2.0**-16
 _SCALE = ".scale"
 _CONVOLUTION, _LINEAR = torch.ops.aten.conv2d.default, torch.ops.aten.linear.default
 _RESHAPES = (torch.ops.aten.reshape.default, torch.ops.aten.view.default, torch.ops.aten.permute.default)
@@ -43,7 +43,7 @@ def dynamic_state(
     for node in _heavy(graph):
         name = str(node.args[1].target)
         weight = surgery.parameter(graph, node.args[1]).detach()
-        scale = (weight.flatten(1).abs().amax(1) / _LARGEST).clamp_min(_SMALLEST_SCALE)
+        scale = channel_scales(weight, axis=0, largest=_LARGEST)
         rounded = (weight / scale.reshape(-1, *[1] * (weight.dim() - 1))).round().clamp(-_LARGEST, _LARGEST)
         tensors[name], tensors[name + _SCALE] = rounded.to(torch.int8), scale
         weights[name] = {"bits": 8, "axis": 0}

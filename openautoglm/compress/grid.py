@@ -33,6 +33,15 @@ with quiet_torch():
     from torchao.quantization.pt2e.fake_quantize import FakeQuantize, FakeQuantizeBase
 
 
+_SMALLEST_SCALE = 2.0**-16
+
+
+def channel_scales(weight: Tensor, *, axis: int, largest: int) -> Tensor:
+    """Steps of a symmetric grid for each channel along an axis: max |w| over ``largest``."""
+    others = [other for other in range(weight.dim()) if other != axis]
+    return (weight.detach().abs().amax(others) / largest).clamp_min(_SMALLEST_SCALE)
+
+
 class GridQuantize(FakeQuantizeBase):
     """Rounding to a grid whose scale is given, not observed.
 
@@ -100,8 +109,6 @@ class WeightQuantize(GridQuantize):
     runtime takes.
     """
 
-    _SMALLEST_SCALE = 2.0**-16
-
     def __init__(self, learnt: FakeQuantize, num_channels: int) -> None:
         super().__init__(learnt)
         self.scale = torch.ones(num_channels)
@@ -115,6 +122,4 @@ class WeightQuantize(GridQuantize):
 
     def measure(self, x: Tensor) -> None:
         """Take the scales from a weight."""
-        others = [axis for axis in range(x.dim()) if axis != self.ch_axis]
-        largest = x.detach().abs().amax(others)
-        self.scale.copy_((largest / self.quant_max).clamp_min(self._SMALLEST_SCALE))
+        self.scale.copy_(channel_scales(x, axis=self.ch_axis, largest=self.quant_max))

@@ -2,7 +2,15 @@
 
 from openautoglm.models import gesture_net as gesture_net  # registers the names
 from openautoglm.models.mean import TeacherMean
-from openautoglm.models.registry import Exportable, Observable, Program, create_model, list_architectures
+from openautoglm.models.registry import (
+    Exportable,
+    Observable,
+    Program,
+    create_model,
+    list_architectures,
+    on_graph,
+    traced_part,
+)
 from openautoglm.models.timm import TimmClassifier
 
 __all__ = [
@@ -13,4 +21,6 @@ __all__ = [
     "TimmClassifier",
     "create_model",
     "list_architectures",
+    "on_graph",
+    "traced_part",
 ]

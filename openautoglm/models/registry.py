@@ -67,6 +67,16 @@ class Observable(Protocol):
         ...
 
 
+def traced_part(model: nn.Module) -> nn.Module:
+    """What of a model is traced for quantization: what it says, or itself."""
+    return model.traced() if isinstance(model, Exportable) else model
+
+
+def on_graph(model: nn.Module, graph: nn.Module) -> nn.Module:
+    """The methods of a model on a quantised graph of its ``traced_part``; the graph itself where it says nothing."""
+    return model.on_graph(graph) if isinstance(model, Exportable) else graph
+
+
 def register(builder: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
     """Enter a builder under its own name."""
     _BUILDERS[builder.__name__.replace("_", "-")] = builder

@@ -100,15 +100,21 @@ class Run:
         left = [stage for stage in _STUDENTS if self.stage_folder(stage).exists()]
         return left[0] if left else "distill"
 
+    def find_init(self) -> Artifact:
+        """The float artifact that ``init`` names."""
+        assert self.init is not None, "nothing to start from was named"
+        found = store.find(self.init)
+        if found.is_quantized:
+            raise ValueError(
+                f"init={self.init} is quantised; a training starts from float weights, such as a run's distill/"
+            )
+        return found
+
     def find_student(self) -> Artifact:
         """The float student that a stage left, or that of ``init`` where none was to be trained."""
         if self.init is None or self.stage_folder(self.student_stage).exists():
             return self.find_stage(self.student_stage)
-        found = store.find(self.init)
-        if found.is_quantized:
-            raise ValueError(
-                f"init={self.init} is quantised; give float weights, such as a release or a run's distill/"
-            )
+        found = self.find_init()
         for name, has, wanted in (
             ("architecture", found.config["architecture"], self.model),
             ("classes", tuple(found.config["classes"]), self.source.class_names()),

@@ -14,7 +14,6 @@ from openautoglm.losses import KD, Loss
 from openautoglm.stages.evaluate import predict, top1
 from openautoglm.stages.run import Run
 from openautoglm.types import Artifact
-from openautoglm.zoo import store
 
 
 def net_config(
@@ -61,15 +60,11 @@ def initial_student(run: Run) -> nn.Module:
     model = build_model(initial_config(run))
     if run.init is None:
         return model
-    artifact = store.find(run.init)
+    artifact = run.find_init()
     if artifact.config["architecture"] != run.model:
         raise ValueError(
             f"init={run.init} holds a {artifact.config['architecture']}, but model={run.model} is to be trained: "
             "choose the same architecture, or init=null"
-        )
-    if artifact.is_quantized:
-        raise ValueError(
-            f"init={run.init} is quantised; a training starts from float weights, such as a run's distill/"
         )
     found = load_model(artifact).state_dict()
     if tuple(artifact.config["classes"]) != run.source.class_names():
