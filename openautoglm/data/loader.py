@@ -20,6 +20,8 @@ from openautoglm.data.transforms import Augment, to_float
 from openautoglm.tensors import UNLABELLED, Batch
 
 T = TypeVar("T")
+EVAL_BATCH = 32
+"""Pictures a step where nothing is trained: maps of more leave a processor's cache: 2 to 3 times as long."""
 
 
 class Taught(Protocol):

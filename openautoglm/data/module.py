@@ -11,7 +11,7 @@ import torch
 
 from openautoglm.data.base import ImageSet, Source
 from openautoglm.data.epochs import EpochData
-from openautoglm.data.loader import EvalLoader, Taught, TrainLoader
+from openautoglm.data.loader import EVAL_BATCH, EvalLoader, Taught, TrainLoader
 from openautoglm.data.sampler import BalancedSampler
 from openautoglm.data.transforms import Augment
 from openautoglm.tensors import Batch
@@ -57,7 +57,7 @@ class GestureData(EpochData):
         sampler: BalancedSampler | None = None,
         augment: Augment | None = None,
         seed: int = 0,
-        eval_batch_size: int = 256,
+        eval_batch_size: int = EVAL_BATCH,
         small_px: int = 64,
         small_epochs: int = 0,
         num_prefetch: int = 0,

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from openautoglm.artifacts import load_model
 from openautoglm.data.base import ImageSet, Source, Split
 from openautoglm.data.frames import FrameSource
+from openautoglm.data.loader import EVAL_BATCH
 from openautoglm.data.splits import align_classes, align_frames
 from openautoglm.data.transforms import to_float
 from openautoglm.runtime.engines import SUFFIXES, RuntimeName, open_engine
@@ -28,7 +29,7 @@ from openautoglm.zoo import store
 Logits = NDArray[np.float32]
 
 
-def predict(model: nn.Module, images: ImageSet, *, batch_size: int = 128, device: str = "cpu") -> Logits:
+def predict(model: nn.Module, images: ImageSet, *, batch_size: int = EVAL_BATCH, device: str = "cpu") -> Logits:
     """Logits ``(n, k)`` of a PyTorch model over a split."""
     model = model.to(device)
     rows = []

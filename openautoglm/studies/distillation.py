@@ -60,7 +60,7 @@ class DistillationStudy:
         data: crops of hands.
         methods: name to method.
         teach: the teacher, or where it lies.
-        seeds: of the comparison on dev.
+        seeds: of the comparison on dev; none where ``chosen`` was found on other data.
         final_seeds: of the comparison on test.
         chosen: method that is judged on test; None takes the best mean on dev.
         model: name of the student's architecture.
@@ -92,6 +92,8 @@ class DistillationStudy:
             raise ValueError(f"study.methods should name at least one method, and none {ALONE!r}: every study has that")
         if self.chosen is not None and self.chosen not in self.methods:
             raise ValueError(f"study.chosen={self.chosen} is none of the methods: {', '.join(self.methods)}")
+        if not self.seeds and self.chosen is None:
+            raise ValueError("study.seeds is empty, so dev chooses nothing: name the method by study.chosen=")
 
     def __call__(self, folder: Path, *, settings: FitSettings) -> dict[str, Any]:
         """Measure; trainings, the figures so far, their table and their picture lie in ``folder``.
@@ -218,7 +220,8 @@ class DistillationStudy:
 
     def _write(self, folder: Path, rows: Sequence[MethodRow], chosen: str | None) -> dict[str, Any]:
         """The figures so far; with their table and picture once the chosen method is judged."""
-        summaries = summarize_methods([row for row in rows if row.seed in self.seeds])
+        compared = self.seeds or self.final_seeds
+        summaries = summarize_methods([row for row in rows if row.seed in compared])
         gain = None if chosen is None else gain_on_test(rows, chosen, self.final_seeds)
         figures = {
             "study": "distillation",
@@ -249,7 +252,9 @@ class DistillationStudy:
             for name, method in self.methods.items()
         }
         names = ("model", "epochs", "batch_size", "learning_rate", "weight_decay", "label_smoothing", "chosen")
-        teach = {name: value for name, value in asdict(self.teach).items() if name != "artifact"}
+        given = self.teach.artifact
+        artifacts = [given] if isinstance(given, str) else list(given or ())
+        teach = {**asdict(self.teach), "artifact": [Path(artifact).name for artifact in artifacts] or None}
         return {**{name: getattr(self, name) for name in names}, "augment": asdict(self.augment), "methods": methods,
                 "teach": teach}  # fmt: skip
 

@@ -7,7 +7,6 @@ left out of training and their test pictures must score lower than the others'.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -23,6 +22,7 @@ from openautoglm.bench.origin import collect_commit, collect_device, collect_ver
 from openautoglm.bench.result import to_plain
 from openautoglm.data.base import ImageSet
 from openautoglm.data.folder import FolderGestures
+from openautoglm.data.people import EVERY, person_of_each
 from openautoglm.data.pool import GivenPictures
 from openautoglm.data.splits import known_classes
 from openautoglm.data.transforms import Augment
@@ -35,9 +35,6 @@ from openautoglm.stages.loop import run_stages
 from openautoglm.stages.quantize import Quantize
 from openautoglm.stages.run import Run
 from openautoglm.train import FitSettings, LitClassify, OneCycle, fit
-
-_EVERY = 5
-"""Each fifth person is measured on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +76,7 @@ class FewShotStudy:
             )
         pictures = self.data.load("train")
         people = person_of_each(pictures)
-        test = np.flatnonzero(people % _EVERY == 0)
+        test = np.flatnonzero(people % EVERY == 0)
         shots = [self._shot(folder, settings, pictures, people, test, count) for count in self.shots]
         unknown = [self._unknown(folder, settings, pictures, people, test, names) for names in self.left_out]
         return {
@@ -147,7 +144,7 @@ class FewShotStudy:
         """Train without some classes; how well the score tells their test pictures from the others'."""
         known = tuple(name for name in pictures.classes if name not in names)
         renamed = known_classes(pictures, known)
-        inside = np.flatnonzero((renamed.labels >= 0) & (people % _EVERY != 0))
+        inside = np.flatnonzero((renamed.labels >= 0) & (people % EVERY != 0))
         given = self._given(renamed, inside, test)
         answers, _ = self._finetuned(folder / f"without_{'_'.join(names)}", settings, given)
         labels = given.load("test").labels
@@ -165,7 +162,7 @@ class FewShotStudy:
 
     def _draw(self, people: NDArray[np.int64], count: int | Literal["all"], draw: int) -> NDArray[np.int64]:
         """Pictures of the first people of a random order; never of those that are measured on."""
-        training = np.unique(people[people % _EVERY != 0])
+        training = np.unique(people[people % EVERY != 0])
         if count != "all":
             training = np.random.default_rng((self.seed, draw)).permutation(training)[:count]
         return np.flatnonzero(np.isin(people, training))
@@ -231,26 +228,3 @@ class FewShotStudy:
         net = train(max(1, round(seconds / one_epoch)), "baseline")
         test = given.load("test")
         return top1(predict(net.eval(), test), test)
-
-
-def person_of_each(pictures: ImageSet) -> NDArray[np.int64]:
-    """Person of each picture, where everyone shows the classes in order and files are numbered as they were taken.
-
-    Sorted by the number in the file's name, a new person begins where the class does not increase.
-    """
-    numbers = np.array([_number(name) for name in pictures.ids])
-    people = np.empty(len(pictures), np.int64)
-    person, last = -1, len(pictures.classes)
-    for row in np.lexsort((pictures.labels, numbers)):
-        if pictures.labels[row] <= last:
-            person += 1
-        last = int(pictures.labels[row])
-        people[row] = person
-    return people
-
-
-def _number(name: str) -> int:
-    found = re.findall(r"[0-9]+", Path(name).stem)
-    if not found:
-        raise ValueError(f"{name} has no number, so people cannot be told apart: number the files as they were taken")
-    return int(found[-1])

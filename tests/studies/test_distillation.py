@@ -101,6 +101,15 @@ def test_the_given_method_is_judged(home, counted, tmp_path):
     assert judged == {"no teacher", "kd"}
 
 
+def test_a_method_chosen_elsewhere_is_all_that_is_trained(home, counted, tmp_path):
+    figures = study(seeds=[], final_seeds=[0, 1], chosen="rkd")(tmp_path, settings=SETTINGS)
+    assert counted["trained"] == ["no teacher 0", "rkd 0", "no teacher 1", "rkd 1"]
+    assert [method["method"] for method in figures["methods"]] == ["no teacher", "rkd"]
+    assert figures["test"]["seeds"] == (0, 1)
+    with pytest.raises(ValueError, match=r"study\.seeds is empty"):
+        study(seeds=[])
+
+
 def test_rows_of_other_settings_are_refused(home, tmp_path):
     study(seeds=[0], final_seeds=[0])(tmp_path, settings=SETTINGS)
     with pytest.raises(ValueError, match="holds a training with other settings or data: give another out="):

@@ -3,36 +3,6 @@ import json
 import numpy as np
 import pytest
 
-from openautoglm.data.base import ImageSet
-from openautoglm.studies.few_shot import person_of_each
-
-
-def pictures(names: list[str], labels: list[int]) -> ImageSet:
-    return ImageSet(
-        name="x",
-        classes=("0", "1", "2"),
-        images=np.zeros((len(labels), 4, 4, 3), np.uint8),
-        labels=np.array(labels),
-        ids=tuple(names),
-        fingerprint="",
-    )
-
-
-def test_a_person_ends_where_the_class_does_not_increase():
-    """Numbers 10, 11, 12 show 0, 1, 2; 13 and 14 show 0 and 2; 15 shows 2 again."""
-    found = person_of_each(
-        pictures(
-            ["2/IMG_12.JPG", "0/IMG_10.JPG", "1/IMG_11.JPG", "2/IMG_14.JPG", "0/IMG_13.JPG", "2/IMG_15.JPG"],
-            [2, 0, 1, 2, 0, 2],
-        )
-    )
-    assert found.tolist() == [0, 0, 0, 1, 1, 2]
-
-
-def test_a_name_without_a_number_is_refused():
-    with pytest.raises(ValueError, match=r"hand\.jpg has no number"):
-        person_of_each(pictures(["0/hand.jpg"], [0]))
-
 
 @pytest.mark.slow
 def test_more_people_help_and_unknown_gestures_score_lower(tmp_path):
