@@ -1,4 +1,4 @@
-"""Teachers: any timm classifier behind the package's own input, RGB in [0, 1]."""
+"""Any timm classifier behind the package's own input, RGB in [0, 1]: as a teacher, or as a student to compare with."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from openautoglm.models.registry import Program
 from openautoglm.tensors import Seen
 
 
@@ -19,6 +20,7 @@ class TimmClassifier(nn.Module):
         num_classes: outputs k.
         pretrained: start from the weights that timm downloads.
         drop_rate: dropout before the classifier.
+        image_size: side of the square input in pixels; used by ``programs`` only.
 
     Raises:
         ValueError: timm does not know the architecture, or its weights cannot be had.
@@ -28,14 +30,23 @@ class TimmClassifier(nn.Module):
     std: Tensor
 
     def __init__(
-        self, *, architecture: str, num_classes: int, pretrained: bool = False, drop_rate: float = 0.0
+        self,
+        *,
+        architecture: str,
+        num_classes: int,
+        pretrained: bool = False,
+        drop_rate: float = 0.0,
+        image_size: int = 96,
     ) -> None:
         super().__init__()
         import timm
 
+        self.image_size = image_size
+        self.arguments = {"num_classes": num_classes, "image_size": image_size}
+
         if not timm.is_model(architecture):
             near = ", ".join(timm.list_models(f"*{architecture.split('_')[0]}*")[:5]) or "see timm.list_models()"
-            raise ValueError(f"timm knows no teacher called {architecture!r}; near: {near}")
+            raise ValueError(f"timm knows no net called {architecture!r}; near: {near}")
         try:
             self.net: nn.Module = timm.create_model(
                 architecture, pretrained=pretrained, num_classes=num_classes, drop_rate=drop_rate
@@ -68,6 +79,18 @@ class TimmClassifier(nn.Module):
         last, maps = net.forward_intermediates(self._normal(image))
         embedding = net.forward_head(last, pre_logits=True)
         return Seen(net.get_classifier()(embedding), tuple(maps), embedding, side_px=image.shape[-1])
+
+    def programs(self) -> dict[str, Program]:
+        """What is exported: ``look``, a crop to logits."""
+        return {"look": Program(self, (torch.zeros(1, 3, self.image_size, self.image_size),))}
+
+    def traced(self) -> nn.Module:
+        """The net itself."""
+        return self
+
+    def on_graph(self, graph: nn.Module) -> nn.Module:
+        """The graph itself."""
+        return graph
 
     def _normal(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h w"]:
         return (image - self.mean) / self.std

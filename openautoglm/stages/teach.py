@@ -104,9 +104,10 @@ class Teach:
                 )
             config = net_config(self.architecture, {}, classes, size)
             return config, build_model(config)
-        model = TimmClassifier(architecture=self.architecture, num_classes=len(classes), pretrained=self.pretrained)
-        arguments = {"num_classes": len(classes)}
-        return model_config(TIMM + self.architecture, arguments, classes=classes, image_size=size), model
+        model = TimmClassifier(
+            architecture=self.architecture, num_classes=len(classes), pretrained=self.pretrained, image_size=size
+        )
+        return model_config(TIMM + self.architecture, model.arguments, classes=classes, image_size=size), model
 
     def _stored(self, run: Run) -> Path:
         """Where a teacher of these settings on this data would lie."""

@@ -120,7 +120,7 @@ def test_timm_teacher_normalises_by_its_own_numbers():
 
 
 def test_unknown_teacher_names_near_ones():
-    with pytest.raises(ValueError, match="timm knows no teacher called 'mobilenetv4_huge'; near: mobilenetv4"):
+    with pytest.raises(ValueError, match="timm knows no net called 'mobilenetv4_huge'; near: mobilenetv4"):
         TimmClassifier(architecture="mobilenetv4_huge", num_classes=3)
 
 
