@@ -14,6 +14,7 @@ import pytest
 import openautoglm
 
 ROOT = Path(__file__).parents[1]
+STUDIES = ROOT / "recipes" / "results" / "studies"
 
 
 def test_importing_loads_nothing_heavy():
@@ -117,12 +118,25 @@ def test_files_stay_short(path):
     assert lines <= (500 if path.parent.name == "models" else 300)
 
 
-def test_guide_shows_the_study_of_compression():
+def guide_tables():
+    """Name of a measurement to the table that the guide to compression shows of it."""
     from openautoglm.bench.compression import CompressionRow
-    from openautoglm.bench.plain import build
+    from openautoglm.bench.fusion import FusionRow
     from openautoglm.report.compression import compression_markdown
+    from openautoglm.report.fusion import fusion_markdown
 
-    found = json.loads((ROOT / "recipes/results/studies/compression.json").read_text(encoding="utf-8"))
-    table = compression_markdown([build(CompressionRow, row) for row in found["rows"]])
+    return {
+        "compression": ("rows", CompressionRow, compression_markdown),
+        "fusion": ("forms", FusionRow, fusion_markdown),
+    }
+
+
+@pytest.mark.parametrize("name", [name for name in ("compression", "fusion") if (STUDIES / f"{name}.json").exists()])
+def test_guide_shows_what_was_measured(name):
+    from openautoglm.bench.plain import build
+
+    key, kind, write = guide_tables()[name]
+    found = json.loads((STUDIES / f"{name}.json").read_text(encoding="utf-8"))
+    table = write([build(kind, row) for row in found[key]])
     guide = (ROOT / "docs" / "compression.md").read_text(encoding="utf-8")
     assert table in guide, f"docs/compression.md should show this table:\n\n{table}"

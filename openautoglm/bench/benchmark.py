@@ -1,4 +1,4 @@
-"""The two answers of ``scripts/benchmark.py``, whole: figures, and where they come from."""
+"""The three answers of ``scripts/benchmark.py``, whole: figures, and where they come from."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from openautoglm.bench.cost import ProgramCost, measure_cost, widest_attention
+from openautoglm.bench.fusion import FusionRow, measure_fusion
 from openautoglm.bench.origin import collect_commit, collect_device, collect_versions
 from openautoglm.bench.programs import ProgramLatency, measure_programs
 from openautoglm.bench.result import DeviceResult
 from openautoglm.bench.takeover import Takeover, measure_takeover
 from openautoglm.models import create_model
 from openautoglm.runtime.engines import SUFFIXES
+from openautoglm.types import Artifact
 from openautoglm.zoo import store
 
 
@@ -56,6 +58,24 @@ class LatencyReport:
     commit: str | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class FusionReport:
+    """What fusion leaves of a net.
+
+    Attributes:
+        artifact: by its manifest's name.
+        forms: the net as it is trained, and every program.
+    """
+
+    artifact: str
+    forms: tuple[FusionRow, ...]
+    rounds: int
+    measured: bool
+    versions: dict[str, str]
+    device: DeviceResult
+    commit: str | None = None
+
+
 def report_cost(architecture: str, arguments: dict[str, Any], *, rounds: int, num_threads: int) -> CostReport:
     """Measure a model with fresh weights, which cost what trained ones do.
 
@@ -87,8 +107,20 @@ def report_latency(
     """
     found = store.find(artifact)
     programs = measure_programs(found, runtimes=runtimes, rounds=rounds, num_threads=num_threads)
-    name = str(found.manifest.get("name", found.folder.name))
-    return LatencyReport(artifact=name, programs=programs, **_origin(rounds, num_threads))
+    return LatencyReport(artifact=_name(found), programs=programs, **_origin(rounds, num_threads))
+
+
+def report_fusion(
+    artifact: str, *, runtimes: Sequence[str] = tuple(SUFFIXES), rounds: int, num_threads: int
+) -> FusionReport:
+    """Count the operations of an artifact's net and of its programs, and time them; arguments as ``report_latency``."""
+    found = store.find(artifact)
+    forms = measure_fusion(found, runtimes=runtimes, rounds=rounds, num_threads=num_threads)
+    return FusionReport(artifact=_name(found), forms=forms, **_origin(rounds, num_threads))
+
+
+def _name(artifact: Artifact) -> str:
+    return str(artifact.manifest.get("name", artifact.folder.name))
 
 
 def _origin(rounds: int, num_threads: int) -> dict[str, Any]:

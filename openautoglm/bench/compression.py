@@ -34,26 +34,28 @@ class CompressionRow:
         kind: what its program computes in.
         num_int8: convolutions and linear layers in INT8.
         num_float: those in float.
-        artifact_kb: of the stored weights.
+        artifact_kb: of the stored weights; None where these are not the program's.
         program_kb: of the exported file.
         size_ratio: bytes of the file over those of the float one.
         latency_ms: of one picture.
         latency_ratio: median over that of the float file.
         top1: share of the test pictures named right.
         cost: against float; None for float itself.
+        macs: multiply-adds of a picture.
     """
 
     method: str
     kind: Kind
     num_int8: int
     num_float: int
-    artifact_kb: float
+    artifact_kb: float | None = None
     program_kb: float
     size_ratio: float
     latency_ms: LatencyResult
     latency_ratio: float
     top1: float
     cost: Cost | None = None
+    macs: int | None = None
 
 
 def cost_of(right_float: ArrayLike, right: ArrayLike) -> Cost:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -81,11 +82,9 @@ def measure_cost(model: nn.Module, *, rounds: int = 50, num_threads: int = 1) ->
     Raises:
         ValueError: the model is not one that can be exported.
     """
-    if not isinstance(model, Exportable):
-        raise ValueError(f"{type(model).__name__} names no programs: register a model with a method programs()")
-    model.eval()
+    programs = _programs(model)
     with torch.inference_mode():
-        recorded = {method: _record(model, program) for method, program in model.programs().items()}
+        recorded = {method: _record(model, program) for method, program in programs.items()}
         runners = {
             f"{method} {name}": calls.replay for method, found in recorded.items() for name, calls in found.items()
         }
@@ -114,12 +113,25 @@ def threads(num_threads: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+def macs_of(model: nn.Module) -> int:
+    """Multiply-adds of one run of each of a model's programs."""
+    with torch.inference_mode():
+        return sum(count_macs(partial(program.module, *program.example))[0] for program in _programs(model).values())
+
+
 def count_macs(run: Callable[[], object]) -> tuple[int, int]:
     """Multiply-adds of a call, and how many of them are batched products of two activations."""
     with FlopCounterMode(display=False) as counter:
         run()
     counts = counter.get_flop_counts().get("Global", {})
     return sum(counts.values()) // 2, counts.get(torch.ops.aten.bmm, 0) // 2
+
+
+def _programs(model: nn.Module) -> dict[str, Program]:
+    """What is exported of a model, in evaluation mode."""
+    if not isinstance(model, Exportable):
+        raise ValueError(f"{type(model).__name__} names no programs: register a model with a method programs()")
+    return model.eval().programs()
 
 
 @dataclass(frozen=True)

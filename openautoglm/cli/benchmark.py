@@ -1,4 +1,4 @@
-"""``scripts/benchmark.py``: how long an artifact's programs take, or what a model costs block by block."""
+"""``scripts/benchmark.py``: how long an artifact's programs take, what fusion saves, or what each block costs."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ _KINDS: dict[str, Any] = {
     "artifact": str | None,
     "runtimes": list[str],
     "cost": bool,
+    "fusion": bool,
     "num_classes": int,
     "image_size": int | None,
     "rounds": int,
@@ -31,6 +32,7 @@ python scripts/benchmark.py cost=true model=NAME|artifact=NAME_OR_FOLDER [key=va
   artifact=NAME_OR_FOLDER          its programs, in turn, each in its runtime
   runtimes=[executorch,litert]     some of them
   cost=true model=NAME             multiply-adds, bytes and time of each block, and where attention becomes dear
+  fusion=true                      operations of that artifact before and after fusion, counted and timed
   image_size=128 num_classes=19    of that model
   out=FOLDER                       where its picture goes, as cost.png
   rounds=50 num_threads=1          of the timing
@@ -56,19 +58,23 @@ def _help() -> str:
 def _measure(values: Mapping[str, Any]) -> Figures:
     from openautoglm.bench.result import to_plain
 
-    figures = to_plain(_cost(values) if values["cost"] else _latency(values))
+    if values["cost"] and values["fusion"]:
+        raise ValueError("cost=true and fusion=true are two questions: ask one at a time")
+    figures = to_plain(_cost(values) if values["cost"] else _programs(values))
     assert isinstance(figures, dict)
     return figures
 
 
-def _latency(values: Mapping[str, Any]) -> object:
+def _programs(values: Mapping[str, Any]) -> object:
+    """How long programs take, or what fusion saves in them."""
     if values["artifact"] is None:
         raise ValueError("artifact is not set: add artifact=… to time its programs, or cost=true to measure a model")
     if values["out"] is not None:
         raise ValueError("out= is for the picture of cost=true; latencies go to json=FILE")
-    from openautoglm.bench.benchmark import report_latency
+    from openautoglm.bench.benchmark import report_fusion, report_latency
 
-    return report_latency(
+    report = report_fusion if values["fusion"] else report_latency
+    return report(
         values["artifact"],
         runtimes=values["runtimes"],
         rounds=values["rounds"],
@@ -105,15 +111,18 @@ def _architecture(values: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
 
 
 def _print(figures: Figures, target: Path | None) -> None:
-    from openautoglm.bench.benchmark import CostReport, LatencyReport
+    from openautoglm.bench.benchmark import CostReport, FusionReport, LatencyReport
     from openautoglm.bench.plain import build
     from openautoglm.report.benchmark import cost_tables, latency_table
+    from openautoglm.report.fusion import fusion_table
 
     console = Console()
     if "takeover" in figures:
         for heading, table in cost_tables(build(CostReport, figures)):
             console.print(f"\n[bold]{heading}[/]", highlight=False)
             console.print(table)
+    elif "forms" in figures:
+        console.print(fusion_table(build(FusionReport, figures).forms))
     else:
         console.print(latency_table(build(LatencyReport, figures)))
     if target is not None:

@@ -18,9 +18,9 @@ from torch.fx import GraphModule
 from openautoglm.compress import graph as surgery
 from openautoglm.compress.grid import channel_scales
 from openautoglm.compress.pt2e import trace
+from openautoglm.compress.spec import check_spec, new_spec
 
 SCHEME = "int8_dynamic"
-_FORMAT = 1
 _LARGEST = 127
 _SCALE = ".scale"
 _CONVOLUTION, _LINEAR = torch.ops.aten.conv2d.default, torch.ops.aten.linear.default
@@ -54,7 +54,7 @@ def dynamic_state(
             tensors[name] = value.detach().clone().contiguous()
     channels, height, width = example.shape[1:]
     shape = [channels, None, None] if dynamic_size else [channels, height, width]
-    return tensors, {"format": _FORMAT, "scheme": SCHEME, "input": shape, "weights": weights}
+    return tensors, new_spec(SCHEME, input=shape, weights=weights)
 
 
 def dynamic_graph(model: nn.Module, tensors: dict[str, Tensor], spec: dict[str, Any]) -> GraphModule:
@@ -68,8 +68,7 @@ def dynamic_graph(model: nn.Module, tensors: dict[str, Tensor], spec: dict[str, 
     Raises:
         ValueError: they do not belong together.
     """
-    if spec.get("format") != _FORMAT:
-        raise ValueError(f"quantization.json has format {spec.get('format')!r}; this version reads {_FORMAT}")
+    check_spec(spec, SCHEME)
     channels, height, width = (size or 64 for size in spec["input"])
     graph = trace(model, torch.zeros(2, channels, height, width), dynamic_size=spec["input"][1] is None)
     wanted = surgery.read_tensors(graph)

@@ -15,9 +15,9 @@ from torch.fx import GraphModule
 from openautoglm.compress import graph as surgery
 from openautoglm.compress.grid import GridQuantize
 from openautoglm.compress.pt2e import QATModel, prepare_qat, settle
+from openautoglm.compress.spec import check_spec, new_spec
 
 SCHEME = "int8"
-_FORMAT = 1
 _SCALE, _ZERO_POINT = ".scale", ".zero_point"
 
 
@@ -44,7 +44,7 @@ def quantized_state(qat: QATModel) -> tuple[dict[str, Tensor], dict[str, Any]]:
             }
     tensors |= {name: value.detach() for name, value in surgery.read_tensors(graph).items() if name not in weights}
     shape = _example_shape(graph)
-    spec = {"format": _FORMAT, "scheme": SCHEME, "input": shape, "weights": weights, "activations": activations}
+    spec = new_spec(SCHEME, input=shape, weights=weights, activations=activations)
     if layers := surgery.float_layers(graph):
         spec["float_layers"] = layers
     return {name: tensor.clone().contiguous().cpu() for name, tensor in tensors.items()}, spec
@@ -59,11 +59,7 @@ def load_quantized(model: nn.Module, tensors: dict[str, Tensor], spec: dict[str,
         spec: of ``quantized_state``.
         quantizer: of the same kind as was used for training.
     """
-    if spec.get("format") != _FORMAT or spec.get("scheme") != SCHEME:
-        raise ValueError(
-            f"quantization.json has format {spec.get('format')!r}, scheme {spec.get('scheme')!r}; this version reads "
-            f"format {_FORMAT}, scheme {SCHEME!r} here: export the artifact again or update openautoglm"
-        )
+    check_spec(spec, SCHEME)
     channels, height, width = (size or 64 for size in spec["input"])
     dynamic_size = spec["input"][1] is None
     example = torch.zeros(2, channels, height, width)

@@ -17,8 +17,9 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from openautoglm.compress.spec import check_spec, new_spec
+
 SCHEME = "weights"
-_FORMAT = 1
 _SCALE = ".scale"
 _HALF_MIN = 2.0**-14  # smallest normal number in float16: scales are stored so
 
@@ -53,7 +54,7 @@ def round_weights(model: nn.Module, *, bits: int, group_size: int) -> tuple[dict
             f"this model has no layer for int{bits} weights: int4 takes linear layers and 1x1 convolutions, int8 all "
             "convolutions too"
         )
-    return tensors, {"format": _FORMAT, "scheme": SCHEME, "weights": weights}
+    return tensors, new_spec(SCHEME, weights=weights)
 
 
 def load_rounded(model: nn.Module, tensors: dict[str, Tensor], spec: dict[str, Any]) -> nn.Module:
@@ -67,8 +68,7 @@ def load_rounded(model: nn.Module, tensors: dict[str, Tensor], spec: dict[str, A
     Raises:
         ValueError: they do not belong together.
     """
-    if spec.get("format") != _FORMAT:
-        raise ValueError(f"quantization.json has format {spec.get('format')!r}; this version reads {_FORMAT}")
+    check_spec(spec, SCHEME)
     state = dict(tensors)
     for name, how in spec["weights"].items():
         if name not in state or name + _SCALE not in state:

@@ -29,7 +29,7 @@ def attention_map(features: Float[Tensor, "b c h w"]) -> Float[Tensor, "b n"]:
 def attention_transfer_loss(
     student: Sequence[Float[Tensor, "b _ _ _"]], teacher: Sequence[Float[Tensor, "b _ _ _"]]
 ) -> Float[Tensor, ""]:
-    """``½ · mean_b Σ_j ‖Q_S^j / ‖Q_S^j‖₂ − Q_T^j / ‖Q_T^j‖₂‖₂`` (equation 2 without β, which is the weight).
+    """``½ · mean_b Σ_j ‖Q_S^j / ‖Q_S^j‖₂ − Q_T^j / ‖Q_T^j‖₂‖₂``, the paper's ``L_AT`` without β, the weight.
 
     Args:
         student: its maps, from j = 1 on, ``(b, c, h, w)`` each.

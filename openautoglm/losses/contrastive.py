@@ -25,7 +25,7 @@ def crd_loss(
     temperature: float = 0.1,
     num_data: float = 1.0,
 ) -> Float[Tensor, ""]:
-    """``−mean_i [log h(t_i, s_i) + Σ_j log(1 − h(t_j, s_i))]``, j over the pictures of other classes (section 3.1).
+    """``−mean_i [log h(t_i, s_i) + Σ_j log(1 − h(t_j, s_i))]``, j over the pictures of other classes: ``L_critic``.
 
     The critic ``h(t, s) = e^(t·s / τ) / (e^(t·s / τ) + N / M)`` says how likely both come from the same picture.
 

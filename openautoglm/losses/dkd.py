@@ -23,10 +23,10 @@ def dkd_loss(
     beta: float = 8.0,
     temperature: float = 4.0,
 ) -> Float[Tensor, ""]:
-    """``T² · (α · KL(bᵀ ‖ bˢ) + β · KL(p̂ᵀ ‖ p̂ˢ))``, equation 7.
+    """``T² · (α · KL(bᵀ ‖ bˢ) + β · KL(p̂ᵀ ‖ p̂ˢ))``, the paper's ``α · TCKD + β · NCKD``.
 
     ``b`` is (probability of the target, of all others together); ``p̂`` the probabilities of the others among
-    themselves (equations 1 and 2); both at temperature T.
+    themselves; both at temperature T.
 
     Args:
         student: logits, ``(b, k)``.

@@ -15,7 +15,7 @@ from openautoglm.tensors import Seen
 
 
 def hint_loss(guided: Float[Tensor, "b c h w"], hint: Float[Tensor, "b c h w"]) -> Float[Tensor, ""]:
-    """``½ · mean (hint − guided)²`` (equation 3).
+    """``½ · mean (hint − guided)²``, the hint loss ``L_HT`` of hint-based training.
 
     Args:
         guided: the student's map after its regressor, ``(b, c, h, w)``.

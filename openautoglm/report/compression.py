@@ -13,47 +13,39 @@ from rich.table import Table
 
 from openautoglm.bench.compression import CompressionRow
 from openautoglm.report import numbers
+from openautoglm.report.columns import Column, to_markdown, to_table
 from openautoglm.report.light import LIGHT, light_style
-
-_HEADINGS = ("top-1\n%", "cost,\npoints", "95 %\ninterval", "weights\nKB", "file\nKB", "of\nfloat", "ms", "of\nfloat",
-             "INT8\nops")  # fmt: skip
 
 
 def compression_table(rows: Sequence[CompressionRow]) -> Table:
     """A line a method."""
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-    table.add_column("method", overflow="fold")
-    for heading in _HEADINGS:
-        table.add_column(heading, justify="right", no_wrap=True)
-    for row in rows:
-        table.add_row(row.method, *_cells(row))
-    return table
+    return to_table(_METHOD, _COLUMNS, rows)
 
 
 def compression_markdown(rows: Sequence[CompressionRow]) -> str:
     """The same table in Markdown."""
-    headings = ["method", *(heading.replace("\n", " ") for heading in _HEADINGS)]
-    lines = ["| " + " | ".join(headings) + " |", "|---|" + "---:|" * len(_HEADINGS)]
-    lines += ["| " + " | ".join([row.method, *_cells(row)]) + " |" for row in rows]
-    return "\n".join(lines) + "\n"
+    return to_markdown(_METHOD, _COLUMNS, rows)
 
 
-def _cells(row: CompressionRow) -> list[str]:
-    cost, interval = numbers.MISSING, numbers.MISSING
-    if row.cost is not None:
-        cost = numbers.points(row.cost.difference)
-        interval = " to ".join(numbers.points(end) for end in row.cost.ci95)
-    return [
-        numbers.percent(row.top1, unit=False),
-        cost,
-        interval,
-        f"{row.artifact_kb:,.0f}",
-        f"{row.program_kb:,.0f}",
-        numbers.ratio(row.size_ratio),
-        numbers.milliseconds(row.latency_ms.median, unit=False),
-        numbers.ratio(row.latency_ratio),
-        f"{row.num_int8}/{row.num_int8 + row.num_float}",
-    ]
+def _interval(row: CompressionRow) -> str:
+    if row.cost is None:
+        return numbers.MISSING
+    return " to ".join(numbers.points(end) for end in row.cost.ci95)
+
+
+_METHOD: Column[CompressionRow] = Column("method", lambda row: row.method)
+_COLUMNS: list[Column[CompressionRow]] = [
+    Column("top-1\n%", lambda row: numbers.percent(row.top1, unit=False)),
+    Column("cost,\npoints", lambda row: numbers.points(row.cost.difference if row.cost else None)),
+    Column("95 %\ninterval", _interval),
+    Column("M\nMACs", lambda row: numbers.MISSING if row.macs is None else f"{row.macs / 1e6:.1f}"),
+    Column("weights\nKB", lambda row: numbers.MISSING if row.artifact_kb is None else f"{row.artifact_kb:,.0f}"),
+    Column("file\nKB", lambda row: f"{row.program_kb:,.0f}"),
+    Column("of\nfloat", lambda row: numbers.ratio(row.size_ratio)),
+    Column("ms", lambda row: numbers.milliseconds(row.latency_ms.median, unit=False)),
+    Column("of\nfloat", lambda row: numbers.ratio(row.latency_ratio)),
+    Column("INT8\nops", lambda row: f"{row.num_int8}/{row.num_int8 + row.num_float}"),
+]
 
 
 def draw_compression(rows: Sequence[CompressionRow], path: Path, *, claim: Mapping[str, Any]) -> None:

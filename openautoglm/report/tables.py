@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 from rich.markup import escape
 from rich.table import Table
 
 from openautoglm.bench.result import ModelResult, Results
 from openautoglm.report import numbers
+from openautoglm.report.columns import Column
 from openautoglm.report.sweeps import SweepRow, sweep_markdown, sweep_row, sweep_table
 
 __all__ = [
@@ -29,14 +27,6 @@ KINDS = {
     "dynamic": "dynamic INT8",
     "weights": "rounded",
 }
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column: its heading and how a row fills it."""
-
-    heading: str
-    cell: Callable[[ModelResult], str]
 
 
 def ordered(results: Results) -> list[ModelResult]:
@@ -73,9 +63,9 @@ def markdown_table(results: Results) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _columns(results: Results) -> list[Column]:
+def _columns(results: Results) -> list[Column[ModelResult]]:
     """Accuracy, and the others that some row fills."""
-    columns = [
+    columns: list[Column[ModelResult]] = [
         Column("top-1 %", lambda m: numbers.percent(m.top1, unit=False)),
         Column("hand AP50", lambda m: numbers.percent(m.hand_ap50, unit=False)),
         Column("mAP50", lambda m: numbers.percent(m.map50, unit=False)),

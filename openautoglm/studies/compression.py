@@ -6,23 +6,21 @@ article's claim for dynamic INT8. The same command with the same ``out=FOLDER`` 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from openautoglm.api import AutoModel, Quantizer
 from openautoglm.artifacts import load_model
 from openautoglm.bench.compression import CompressionRow, cost_of
 from openautoglm.bench.latency import measure
 from openautoglm.bench.origin import collect_commit, collect_device, collect_versions
-from openautoglm.bench.plain import build
 from openautoglm.bench.result import to_plain
 from openautoglm.data.base import ImageSet, Source
 from openautoglm.data.splits import judged_splits
@@ -31,13 +29,24 @@ from openautoglm.report.compression import compression_table, draw_compression
 from openautoglm.runtime.engines import Engine, open_engine
 from openautoglm.stages.alone import Alone
 from openautoglm.stages.evaluate import calibration_pictures, predict_each
-from openautoglm.stages.programs import ProgramFacts, export_artifact
 from openautoglm.stages.quantize import Quantize
-from openautoglm.stages.run import Run
+from openautoglm.studies.nets import Net, made_net, shipped_net
+from openautoglm.studies.trainings import run_of
 from openautoglm.train import FitSettings, clean
+from openautoglm.types import Artifact
 from openautoglm.zoo import store
 
-FLOAT = "float"
+FLOAT, QAT, PRUNED = "float", "QAT", "pruned + QAT"
+_MADE = (
+    "dynamic",
+    "static, min-max",
+    "static, moving average",
+    "static, percentile",
+    "mixed",
+    "weights int8",
+    "weights int4",
+)
+"""Methods that need no training."""
 CLAIM = {"method": "dynamic", "size_ratio": 0.25, "latency_ratio": 0.60}
 """Of the article that the systems come from: 75 % smaller, 40 % faster."""
 
@@ -51,6 +60,9 @@ class CompressionStudy:
         artifact: released name or folder of the float net; None trains one.
         alone: how.
         quantize: quantization-aware training.
+        pruned: released name, artifact's or run's folder of a net that was pruned and then trained for INT8, whose
+            program is measured as it is; None leaves that row out.
+        rows: methods to measure beside float; None measures all.
         model: name of the architecture that is trained.
         augment: changes to training pictures.
         num_pictures: of the training split that static ranges are taken from.
@@ -64,6 +76,8 @@ class CompressionStudy:
     alone: Alone
     quantize: Quantize
     artifact: str | None = None
+    pruned: str | None = None
+    rows: Sequence[str] | None = None
     model: str = "openautoglm-small"
     augment: Augment = field(default_factory=Augment)
     num_pictures: int = 512
@@ -72,41 +86,52 @@ class CompressionStudy:
     rounds: int = 50
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        """Refuse rows that are not there."""
+        if strange := [name for name in self.rows or () if name not in self._methods()]:
+            needed = f"; {PRUNED} needs study.pruned=NAME" if PRUNED in strange else ""
+            raise ValueError(f"study.rows names {', '.join(strange)}; there are {'; '.join(self._methods())}{needed}")
+
+    def _methods(self) -> tuple[str, ...]:
+        """All rows that these settings allow, in their order."""
+        return (FLOAT, *_MADE, QAT, *([PRUNED] if self.pruned is not None else []))
+
     def __call__(self, folder: Path, *, settings: FitSettings) -> dict[str, Any]:
         """Measure; nets, their programs, the table's figures and the picture lie in ``folder``."""
         source = self._float_net(folder, settings)
         artifact = store.find(source)
-        if tuple(artifact.config["classes"]) != self.data.class_names():
-            raise ValueError(
-                f"{artifact.config['architecture']} knows {', '.join(artifact.config['classes'])}; the data has "
-                f"{', '.join(self.data.class_names())}: they must be the same"
-            )
+        self._check_classes(artifact)
         self.data.image_size = int(artifact.config["image_size"])
-        places = {FLOAT: source} | self._nets(folder, source, settings)
-        programs = {name: _program(place) for name, place in places.items()}
-        engines = {
-            name: open_engine("executorch", places[name] / "programs" / "model.pte", num_threads=1) for name in places
-        }
+        nets = self._nets(folder, source, settings)
+        engines = {name: open_engine("executorch", net.program, num_threads=1) for name, net in nets.items()}
         right, num_test = self._judge(engines, settings)
         blank = np.zeros(next(iter(engines.values())).input_shape, np.float32)
         times = measure({name: partial(engine.run, blank) for name, engine in engines.items()}, rounds=self.rounds)
         rows = [
             CompressionRow(
                 method=name,
-                kind=programs[name].kind,
-                num_int8=programs[name].num_int8,
-                num_float=programs[name].num_float,
-                artifact_kb=store.find(places[name]).weights.stat().st_size / 1e3,
-                program_kb=programs[name].size_kb,
-                size_ratio=programs[name].size_kb / programs[FLOAT].size_kb,
+                kind=net.facts.kind,
+                num_int8=net.facts.num_int8,
+                num_float=net.facts.num_float,
+                macs=net.macs,
+                artifact_kb=net.artifact_kb,
+                program_kb=net.facts.size_kb,
+                size_ratio=net.facts.size_kb / nets[FLOAT].facts.size_kb,
                 latency_ms=times[name].to_result(),
                 latency_ratio=times[name].median_ms / times[FLOAT].median_ms,
                 top1=float(right[name][:num_test].mean()),
                 cost=None if name == FLOAT else cost_of(right[FLOAT], right[name]),
             )
-            for name in places
+            for name, net in nets.items()
         ]
         return self._tell(folder, rows, settings)
+
+    def _check_classes(self, artifact: Artifact) -> None:
+        if tuple(artifact.config["classes"]) != self.data.class_names():
+            raise ValueError(
+                f"{artifact.config['architecture']} knows {', '.join(artifact.config['classes'])}; the data has "
+                f"{', '.join(self.data.class_names())}: they must be the same"
+            )
 
     def _tell(self, folder: Path, rows: Sequence[CompressionRow], settings: FitSettings) -> dict[str, Any]:
         settings.console.print(compression_table(rows))
@@ -120,6 +145,7 @@ class CompressionStudy:
             "claim": CLAIM,
             "settings": {
                 "model": self.model if self.artifact is None else self.artifact,
+                "pruned": self.pruned,
                 "num_pictures": self.num_pictures,
                 "float_layers": self.float_layers,
                 "group_size": self.group_size,
@@ -140,19 +166,36 @@ class CompressionStudy:
         if self.artifact is not None:
             AutoModel.save_pretrained(load_model(store.find(self.artifact)), place)
             return place
-        run = self._run(folder / "training", settings)
+        run = run_of(self, folder / "training", settings=settings, seed=self.seed)
         settings.console.print(f"{self.model}: {self.alone(run).note}")
         clean(run.stage_folder("alone"))
         AutoModel.save_pretrained(load_model(run.find_stage("alone")), place)
         return place
 
-    def _nets(self, folder: Path, source: Path, settings: FitSettings) -> dict[str, Path]:
-        """Method to the folder of its net."""
+    def _nets(self, folder: Path, source: Path, settings: FitSettings) -> dict[str, Net]:
+        """Method to what is measured of it."""
+        wanted = [name for name in self._methods() if self.rows is None or name in (FLOAT, *self.rows)]
+        places = {FLOAT: source, **self._made(folder, source, settings, [name for name in _MADE if name in wanted])}
+        if QAT in wanted:
+            places[QAT] = self._trained(folder, source, settings)
+        nets = {name: made_net(place) for name, place in places.items()}
+        if self.pruned is not None and PRUNED in wanted:
+            nets[PRUNED] = self._shipped(self.pruned)
+        return nets
+
+    def _made(self, folder: Path, source: Path, settings: FitSettings, names: Sequence[str]) -> dict[str, Path]:
+        """Method to the folder of its net, for those that need no training."""
         quantizer, model = Quantizer(), AutoModel.from_pretrained(source)
-        images = calibration_pictures(self.data.load("train"), self.num_pictures)
-        static = partial(quantizer.static_quantize, model, calibration=images)
+
+        @cache
+        def images() -> list[Tensor]:
+            return calibration_pictures(self.data.load("train"), self.num_pictures)
+
+        def static(**how: Any) -> nn.Module:
+            return quantizer.static_quantize(model, calibration=images(), **how)
+
         weights = partial(quantizer.quantize_weights, model, group_size=self.group_size)
-        made: Mapping[str, Callable[[], nn.Module]] = {
+        makers: Mapping[str, Callable[[], nn.Module]] = {
             "dynamic": partial(quantizer.dynamic_quantize, model),
             "static, min-max": partial(static, ranges="minmax"),
             "static, moving average": static,
@@ -161,41 +204,39 @@ class CompressionStudy:
             "weights int8": partial(weights, dtype="int8"),
             "weights int4": partial(weights, dtype="int4"),
         }
-        places = {}
-        for name, make in made.items():
-            places[name] = folder / name
-            if not (places[name] / "manifest.json").exists():
-                AutoModel.save_pretrained(make(), places[name])
+        places = {name: folder / name for name in names}
+        for name, place in places.items():
+            if not (place / "manifest.json").exists():
+                AutoModel.save_pretrained(makers[name](), place)
                 settings.console.print(f"{name}: done", highlight=False)
-        places["QAT"] = self._trained(folder, source, settings)
         return places
 
+    def _shipped(self, name: str) -> Net:
+        artifact = store.find(name)
+        self._check_classes(artifact)
+        if artifact.config["image_size"] != self.data.image_size:
+            raise ValueError(
+                f"study.pruned={name} sees {artifact.config['image_size']} px, the float net {self.data.image_size}: "
+                "they must be the same"
+            )
+        return shipped_net(artifact)
+
     def _trained(self, folder: Path, source: Path, settings: FitSettings) -> Path:
-        run = self._run(folder / "QAT", settings, init=str(source))
+        config = store.find(source).config
+        run = run_of(
+            self,
+            folder / QAT,
+            settings=settings,
+            seed=self.seed,
+            model=config["architecture"],
+            model_arguments=config["arguments"],
+            init=str(source),
+        )
         place = run.stage_folder("quantize")
         if not (place / "manifest.json").exists():
-            settings.console.print(f"QAT: {self.quantize(run).note}")
+            settings.console.print(f"{QAT}: {self.quantize(run).note}")
             clean(place)
         return place
-
-    def _run(self, folder: Path, settings: FitSettings, *, init: str | None = None) -> Run:
-        """A run outside of any recipe's command."""
-        architecture, arguments = self.model, {}
-        if init is not None:
-            config = store.find(init).config
-            architecture, arguments = config["architecture"], config["arguments"]
-        return Run(
-            folder=folder,
-            recipe="compression",
-            command="",
-            seed=self.seed,
-            source=self.data,
-            model=architecture,
-            model_arguments=arguments,
-            init=init,
-            augment=self.augment,
-            settings=settings,
-        )
 
     def _judge(self, engines: Mapping[str, Engine], settings: FitSettings) -> tuple[dict[str, NDArray[np.bool_]], int]:
         """Whether each program names each picture right: those of test first, then those it is compared on only."""
@@ -209,14 +250,3 @@ class CompressionStudy:
     def _answers(self, engine: Engine, images: ImageSet, name: str, settings: FitSettings) -> NDArray[np.bool_]:
         logits = predict_each(engine.run, images, title=name, console=settings.console)
         return np.asarray(logits.argmax(axis=1) == images.labels)
-
-
-def _program(place: Path) -> ProgramFacts:
-    """The ExecuTorch program of a net, written unless it is there."""
-    told = place / "program.json"
-    if told.exists():
-        found: ProgramFacts = build(ProgramFacts, json.loads(told.read_text(encoding="utf-8")))
-        return found
-    _, (facts,) = export_artifact(place, backends=["executorch"])
-    store.write_json(told, to_plain(facts))
-    return facts

@@ -31,6 +31,7 @@ from openautoglm.stages.evaluate import predict, top1
 from openautoglm.stages.run import Run
 from openautoglm.stages.teach import Teach
 from openautoglm.stages.training import fresh_student, student_config, unlabelled_classes
+from openautoglm.studies.trainings import run_of
 from openautoglm.train import FitSettings, LitClassify, LitDistill, LitTask, OneCycle, clean, fit
 from openautoglm.zoo import store
 
@@ -116,19 +117,6 @@ class DistillationStudy:
                 self._write(folder, list(rows.values()), None)
         return self._write(folder, list(rows.values()), chosen)
 
-    def _run(self, folder: Path, settings: FitSettings, seed: int) -> Run:
-        """A run outside of any recipe's command."""
-        return Run(
-            folder=folder,
-            recipe="distillation",
-            command="",
-            seed=seed,
-            source=self.data,
-            model=self.model,
-            augment=self.augment,
-            settings=settings,
-        )
-
     def _teacher(self, folder: Path, settings: FitSettings) -> str:
         """Leave the teacher in ``teach/``; returns the hash of its weights."""
         place, told = folder / "teach", folder / _TEACHER
@@ -137,7 +125,7 @@ class DistillationStudy:
             raise ValueError(f"{place} holds a teacher of other settings or data: give another out=")
         store.write_json(told, {"key": key})
         if not (place / "manifest.json").exists():
-            outcome = self.teach(self._run(folder, settings, seed=0))
+            outcome = self.teach(run_of(self, folder, settings=settings, seed=0))
             settings.console.print(f"teacher: {outcome.note}")
             clean(place)
         return str(store.find(place).manifest["files"]["model.safetensors"]["sha256"])
@@ -157,7 +145,7 @@ class DistillationStudy:
         place.mkdir(parents=True, exist_ok=True)
         store.write_json(place / _ROW, asdict(row))
         start = time.perf_counter()
-        run = self._run(place, settings, seed)
+        run = run_of(self, place, settings=settings, seed=seed)
         model, num_steps = self._trained(run, method, folder / "teach")
         dev = run.load("dev")
         row = replace(

@@ -33,7 +33,7 @@ from openautoglm.stages.export import Export
 from openautoglm.stages.finetune import Finetune
 from openautoglm.stages.loop import run_stages
 from openautoglm.stages.quantize import Quantize
-from openautoglm.stages.run import Run
+from openautoglm.studies.trainings import run_of
 from openautoglm.train import FitSettings, LitClassify, OneCycle, fit
 
 
@@ -174,7 +174,7 @@ class FewShotStudy:
 
     def _finetuned(self, place: Path, settings: FitSettings, given: GivenPictures) -> tuple[NDArray[np.float32], float]:
         """Logits ``(n, k)`` of the INT8 program on test, and the seconds that it took to make."""
-        run = self._run(place, settings, given, self.model, init=self.model)
+        run = run_of(self, place, settings=settings, seed=self.seed, source=given, init=self.model)
         place.mkdir(parents=True)
         start = time.perf_counter()
         run_stages(
@@ -190,26 +190,10 @@ class FewShotStudy:
         test = given.load("test")
         return predict_each(engine.run, test, title="test", console=settings.console), took
 
-    def _run(
-        self, place: Path, settings: FitSettings, given: GivenPictures, model: str, *, init: str | None = None
-    ) -> Run:
-        """A run outside of any recipe's command."""
-        return Run(
-            folder=place,
-            recipe="few_shot",
-            command="",
-            seed=self.seed,
-            source=given,
-            model=model,
-            init=init,
-            augment=self.augment,
-            settings=settings,
-        )
-
     def _baseline(self, place: Path, settings: FitSettings, given: GivenPictures, seconds: float) -> float:
         """Test accuracy, in float, of a timm net trained from scratch for as long."""
         torch.manual_seed(self.seed)
-        run = self._run(place, settings, given, self.baseline)
+        run = run_of(self, place, settings=settings, seed=self.seed, source=given, model=self.baseline)
         num_classes = len(given.class_names())
 
         def train(epochs: int, name: str) -> torch.nn.Module:

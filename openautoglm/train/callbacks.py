@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from rich.progress import TextColumn
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from openautoglm.files import write_json
 from openautoglm.progress import progress_bar
 
 
@@ -88,9 +88,7 @@ class Curves(Callback):
         row |= {name: round(float(value), 6) for name, value in sorted(trainer.callback_metrics.items())}
         row["lr"] = float(trainer.optimizers[0].param_groups[0]["lr"])
         self.rows.append(row)
-        fresh = self.path.with_suffix(".part")
-        fresh.write_text(json.dumps(self.rows, indent=1))
-        os.replace(fresh, self.path)
+        write_json(self.path, self.rows)
 
     def state_dict(self) -> dict[str, Any]:
         """Rows so far."""

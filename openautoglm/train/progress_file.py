@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,8 @@ from typing import Any
 import torch
 from lightning import Callback, LightningModule, Trainer
 from torch import Tensor
+
+from openautoglm.files import write_json
 
 _NUM_POINTS = 60
 """Of a curve at most: each is the mean loss of so many steps."""
@@ -77,9 +78,7 @@ class ProgressFile(Callback):
         }
         found = json.loads(self.path.read_text(encoding="utf-8"))["trainings"] if self.path.exists() else []
         others = [training for training in found if training["name"] != self.name]
-        fresh = self.path.with_suffix(".part")
-        fresh.write_text(json.dumps({"trainings": [*others, own]}, ensure_ascii=False), encoding="utf-8")
-        os.replace(fresh, self.path)
+        write_json(self.path, {"trainings": [*others, own]})
         self._written = time.monotonic()
 
 

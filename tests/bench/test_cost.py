@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from openautoglm.bench import cost
-from openautoglm.bench.cost import count_macs, measure_cost, widest_attention
+from openautoglm.bench.cost import count_macs, macs_of, measure_cost, widest_attention
 from openautoglm.models import Program, create_model
 from openautoglm.nn import (
     ConvNorm,
@@ -139,3 +139,23 @@ def test_registered_model_leaves_no_multiply_add_out():
 def test_a_model_without_programs_is_refused():
     with pytest.raises(ValueError, match="Linear names no programs"):
         measure_cost(nn.Linear(2, 2))
+
+
+def test_multiply_adds_of_all_programs_by_hand():
+    class Crops(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(3, 4, 1)
+
+        def programs(self):
+            return {"look": Program(self.conv, (torch.zeros(1, 3, 8, 8),))}
+
+        def traced(self):
+            return self
+
+        def on_graph(self, graph):
+            return graph
+
+    assert macs_of(Crops()) == 3 * 4 * 64
+    with pytest.raises(ValueError, match="names no programs"):
+        macs_of(nn.Linear(2, 2))

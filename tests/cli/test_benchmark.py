@@ -81,10 +81,47 @@ def test_cost_of_an_artifact_is_that_of_its_architecture(monkeypatch, tmp_path):
     assert asked == [(("openautoglm-test", {"num_classes": 3, "image_size": 64}), {"rounds": 50, "num_threads": 1})]
 
 
+def test_fusion_of_an_artifact(monkeypatch, tmp_path, capsys):
+    from openautoglm.bench.benchmark import FusionReport
+    from openautoglm.bench.fusion import FusionRow
+    from openautoglm.bench.operations import OperationCount
+
+    asked = []
+    counts = OperationCount(
+        num_operations=61,
+        num_heavy=26,
+        num_batch_norms=25,
+        num_activations=9,
+        num_fused_activations=0,
+        others={"add": 1},
+    )
+    row = FusionRow(
+        runtime="eager", kind="float", is_fused=False, operations=counts, size_kb=None, latency_ms=LatencyResult(2.5),
+        latency_ratio=1.0,
+    )  # fmt: skip
+    given = {"measured": True, "versions": {"torch": "2"}, "device": DeviceResult()}
+    monkeypatch.setattr(
+        "openautoglm.bench.benchmark.report_fusion",
+        lambda name, **how: (
+            asked.append((name, how)) or FusionReport(artifact="small", forms=(row,), rounds=5, **given)
+        ),
+    )
+    monkeypatch.chdir(tmp_path)
+    assert main(["fusion=true", "artifact=openautoglm-small", "runtimes=[onnx]", "rounds=5", "json=fusion.json"]) == 0
+    assert asked == [("openautoglm-small", {"runtimes": ["onnx"], "rounds": 5, "num_threads": 1})]
+    figures = json.loads(Path("fusion.json").read_text(encoding="utf-8"))
+    assert figures["forms"][0]["operations"]["num_batch_norms"] == 25
+    printed = capsys.readouterr().out
+    for cell in ("PyTorch, as trained", "61", "26", "25", "2.50", "1.00×"):
+        assert cell in printed
+
+
 @pytest.mark.parametrize(
     ("argv", "sentence"),
     [
         ([], "artifact is not set: add artifact=… to time its programs, or cost=true"),
+        (["cost=true", "fusion=true"], "cost=true and fusion=true are two questions"),
+        (["fusion=true"], "artifact is not set"),
         (["artifact=x", "out=y"], "out= is for the picture of cost=true"),
         (["cost=true", "model=openautoglm-smal"], "did you mean openautoglm-small"),
         (["cost=true", "image_size=100"], "image_size must be a multiple of 32, got 100"),

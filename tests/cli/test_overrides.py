@@ -47,6 +47,7 @@ def test_existing_paths_become_absolute_and_names_stay(tmp_path, monkeypatch):
     (tmp_path / "it's here").mkdir()
     assert read(digestible("data.root=it's here")) == str(tmp_path / "it's here")
     assert read(digestible("init=openautoglm-small")) == "openautoglm-small"
+    assert read(digestible("study.pruned=it's here")) == str(tmp_path / "it's here")
 
 
 def test_tilde_is_the_home(monkeypatch):

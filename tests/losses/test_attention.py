@@ -1,4 +1,4 @@
-"""Attention transfer against values worked out by hand from equation 2."""
+"""Attention transfer against values worked out by hand from its activation-based loss L_AT."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""CRD against values worked out by hand from the objective and the critic of section 3.1."""
+"""CRD against values worked out by hand from the objective L_critic and its critic h."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""DKD against values worked out by hand from equations 1, 2 and 7."""
+"""DKD against values worked out by hand from its two parts, TCKD and NCKD."""
 
 import math
 
@@ -27,7 +27,7 @@ def test_others_part_alone():
     assert value.item() == pytest.approx(8 * (0.75 * math.log(1.5) + 0.25 * math.log(0.5)), abs=1e-5)
 
 
-def test_equation_5_ties_it_to_kd():
+def test_the_decoupled_form_of_kd_ties_it_to_kd():
     torch.manual_seed(0)
     student, teacher = torch.randn(1, 6), torch.randn(1, 6)
     others = 1 - teacher.softmax(1)[0, 0].item()

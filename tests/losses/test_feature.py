@@ -1,4 +1,4 @@
-"""FitNets against values worked out by hand from equation 3."""
+"""FitNets against values worked out by hand from its hint loss L_HT."""
 
 import pytest
 import torch

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from openautoglm.bench.result import (
+    ComparisonResult,
     ConfusionResult,
     DataResult,
     DeviceResult,
@@ -83,6 +84,7 @@ def fake_results(*, num_test: int = 3000, seed: int = 0) -> Results:
         int8_cost=Int8Cost(
             runtime="executorch", num_samples=5012, difference=0.0006, ci95=(-0.0008, 0.0021), test_net_loss=1
         ),
+        comparisons=_comparisons(),
     )  # fmt: skip
 
 
@@ -107,7 +109,7 @@ def without_part(results: Results, name: str) -> Results:
     return replace(results, **{name: type(getattr(results, name))() if name in _EMPTY else None})
 
 
-_EMPTY = {"stages", "curves", "models", "mistakes", "versions"}
+_EMPTY = {"stages", "curves", "models", "mistakes", "versions", "comparisons"}
 
 
 def _matrix(rng: np.random.Generator, num_test: int) -> np.ndarray:
@@ -184,6 +186,25 @@ def _models(top1: float) -> tuple[ModelResult, ...]:
         )
         rows += [quantized, file]
     return tuple(rows)
+
+
+def _comparisons() -> tuple[ComparisonResult, ...]:
+    beside = ComparisonResult(
+        program="model.pte",
+        method="look",
+        reference="openautoglm-dense",
+        size_kb=1285.0,
+        size_ratio=1.0,
+        latency_ms=_latency(0.8),
+        reference_latency_ms=_latency(0.8),
+        latency_ratio=1.0,
+        num_samples=5012,
+        top1=0.9741,
+        reference_top1=0.9789,
+        difference=0.0048,
+        ci95=(0.0021, 0.0076),
+    )
+    return beside, replace(beside, program="model.onnx", size_ratio=0.5, latency_ratio=0.75)
 
 
 def _latency(median_ms: float) -> LatencyResult:

@@ -96,6 +96,25 @@ def test_every_part_is_there(page_text, fake):
     assert "data:image/jpeg;base64," in page_text
 
 
+def test_programs_stand_beside_those_of_another_net(page_text):
+    text = Page(page_text).text
+    assert "Beside openautoglm-dense" in text
+    assert re.search(
+        r"model\.pte ExecuTorch 1\.00× 1\.28 MB of 1\.28 MB 1\.00× 0\.80 ms \(0\.78–0\.85\) of 0\.80 ms", text
+    )
+    assert "−0.48 −0.76 to −0.21 97.4 % against 97.9 % on 5,012 pictures" in text
+    assert "model.onnx ONNX Runtime 0.50× 1.28 MB of 2.57 MB 0.75×" in text
+
+
+def test_without_shared_pictures_only_bytes_and_time_are_compared(fake, tmp_path):
+    results = fake.fake_results()
+    rows = tuple(replace(row, num_samples=None, top1=None, reference_top1=None, difference=None, ci95=None)
+                 for row in results.comparisons)  # fmt: skip
+    text = Page(render(replace(results, comparisons=rows), tmp_path)).text
+    assert "Beside openautoglm-dense" in text
+    assert "points won" not in text
+
+
 def test_what_people_wrote_is_escaped(page_text):
     assert "ok/&lt;b&gt;x&lt;/b&gt;.png" in page_text
 
@@ -114,7 +133,8 @@ def test_the_same_run_gives_the_same_page(run_folder, page_text):
 @pytest.mark.parametrize(
     "part",
     ["command", "seconds", "data", "device", "commit", "started", "per_class", "confusion", "contact_sheet",
-     "int8_cost", "stages", "curves", "models", "mistakes", "versions", "seed"],
+     "int8_cost", "stages", "curves", "models", "mistakes", "versions", "seed",
+     "comparisons"],
 )  # fmt: skip
 def test_any_part_may_be_missing(fake, tmp_path, part, monkeypatch):
     # Drawing is tested elsewhere and takes most of the time.
