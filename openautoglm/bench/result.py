@@ -31,7 +31,11 @@ weights that were rounded."""
 
 @dataclass(frozen=True)
 class DataResult:
-    """What was trained and tested on, by name and content, never by path."""
+    """What was trained and tested on, by name and content, never by path.
+
+    Attributes:
+        crops: in words, how pictures that show more than the hand became crops; None where they are as they came.
+    """
 
     name: str
     fingerprint: str | None = None
@@ -40,6 +44,7 @@ class DataResult:
     num_dev: int | None = None
     num_test: int | None = None
     image_size: int | None = None
+    crops: str | None = None
     problems: tuple[str, ...] = ()
     extra: dict[str, Any] = field(default_factory=dict)
 

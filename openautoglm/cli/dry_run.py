@@ -53,8 +53,9 @@ def _crops(source: Any, console: Console) -> None:
     if left := [split for split in ("dev", "test") if split not in splits]:
         console.print(f"nothing is held out for {' and '.join(left)}: folds of the training pictures take their place")
     console.print(f"each picture is padded to a square and scaled to {source.image_size} px")
-    if note := getattr(source, "mirror_note", None):
-        console.print(escape(note))
+    for name in ("hands_note", "mirror_note"):
+        if note := getattr(source, name, None):
+            console.print(escape(note), soft_wrap=True)
     _problems([problem for found in splits.values() for problem in found.problems], console)
     contact_sheet(splits["train"]).save(SHEET)
     console.print(f"first pictures: {Path(SHEET).resolve()}", soft_wrap=True)

@@ -60,6 +60,7 @@ def print_info(name_or_folder: str) -> int:
     console.print(model.name, style="bold")
     rows = {
         "task": model.task,
+        "spotter": artifact.config.get("spotter"),
         "classes": f"{len(model.classes)}: {', '.join(model.classes)}",
         "image": f"{model.image_size} px",
         "data": model.data,

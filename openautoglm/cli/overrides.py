@@ -13,7 +13,7 @@ from hydra.core.override_parser.types import ValueType
 from hydra.errors import HydraException
 
 PATH_KEYS = frozenset({"resume", "artifact", "init", "json", "out", "home"})
-_PATH_LEAVES = frozenset({"root", "path", "folder", "file", "photo_classifier", "pruned", "reference"})
+_PATH_LEAVES = frozenset({"root", "path", "folder", "file", "photo_classifier", "pruned", "reference", "spotter"})
 
 
 @dataclass(frozen=True)

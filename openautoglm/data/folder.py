@@ -2,6 +2,7 @@
 
 Layouts: ``root/<class>/...`` or ``root/{train,val,test}/<class>/...`` (``val`` may be called ``validation``, ``valid``
 or ``dev``), or pictures with one table beside them that names file and class. A video stands for some of its frames.
+Where pictures show more than a hand, a crop round the hand that a spotter finds takes their place.
 A split without a folder is cut out of train, class by class, by a hash of the path; where train and val are there
 without test, val is the figure. A class of one picture is in train only, one of two in train and dev, and both are
 named in ``problems``.
@@ -13,15 +14,18 @@ import logging
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from openautoglm.data.base import ImageSet, Split
 from openautoglm.data.cache import cached_arrays, content_key
-from openautoglm.data.images import DECODE_VERSION
+from openautoglm.data.hands import NO_HAND, SPOTTER, FindHands, HandCrops, HandFinder, show_more_than_hands
+from openautoglm.data.images import DECODE_VERSION, load_square
 from openautoglm.data.scan import Scan, scan_folder
-from openautoglm.data.store import Encoded, open_pictures, write_pictures
+from openautoglm.data.store import Encoded, open_pictures, read_meta, write_pictures
+from openautoglm.types import MissingExtraError
 
 _log = logging.getLogger(__name__)
 _PARTS: tuple[Split, ...] = ("train", "dev", "test")
@@ -63,6 +67,8 @@ class FolderGestures:
         name: short name for people and results.
         classes: names in the order of a model that the pictures are for; None takes the folders' names, sorted.
             A folder of another name is refused, a class without a folder is not.
+        find_hands: crop the pictures to their hands; ``"auto"`` does where they show more than that.
+        spotter: released name or folder of the net that finds them.
     """
 
     def __init__(
@@ -77,6 +83,8 @@ class FolderGestures:
         frames_every: int = 10,
         name: str = "folder",
         classes: Sequence[str] | None = None,
+        find_hands: FindHands = "never",
+        spotter: str = SPOTTER,
     ) -> None:
         if min(dev_fraction, test_fraction) < 0 or dev_fraction + test_fraction >= 1:
             raise ValueError(
@@ -94,6 +102,8 @@ class FolderGestures:
         self._mirror = mirror
         self.name = name
         self.classes = tuple(classes) if classes is not None else None
+        self.find_hands = find_hands
+        self.spotter = spotter
         self._found: Scan | None = None
 
     @property
@@ -153,10 +163,51 @@ class FolderGestures:
         self._check(found, split)
         return replace(found, problems=scan.notes + found.problems) if part == _first(scan) else found
 
+    def hand_crops(self) -> HandCrops | None:
+        """How the pictures became crops; None where they are taken as they are."""
+        if self._finder is None:
+            return None
+        folder = self._store(self._scan(), self.class_names())
+        metas = [read_meta(folder, part) for part in _PARTS]
+        end = f": {NO_HAND}"
+        missing = [text.removesuffix(end) for meta in metas for text in meta.problems if text.endswith(end)]
+        return HandCrops(
+            spotter=self.spotter,
+            num_pictures=sum(len(meta.ids) for meta in metas) + len(missing),
+            missing=tuple(missing),
+        )
+
+    @property
+    def hands_note(self) -> str | None:
+        """What was assumed about crops, for people; None where nothing was."""
+        if self.find_hands == "never":
+            return None
+        crops = self.hand_crops()
+        if crops is None:
+            return "pictures are taken as they are: hands fill them (data.find_hands=always crops them all the same)"
+        said = "" if self.find_hands == "always" else "pictures show more than the hand: "
+        return f"{said}{crops.sentence} (data.find_hands=never takes whole pictures)"
+
+    @cached_property
+    def _finder(self) -> HandFinder | None:
+        """What crops the pictures; None where they are taken as they are."""
+        if self.find_hands == "never":
+            return None
+        finder, pictures = HandFinder(self.spotter), self._scan().pictures
+        if self.find_hands == "always":
+            return finder
+        try:
+            more = show_more_than_hands(finder, [it.path for it in pictures], [it.content for it in pictures])
+        except MissingExtraError as error:
+            _log.warning("%s: nobody looks whether the pictures show more than hands: %s", self.name, error)
+            return None
+        return finder if more else None
+
     def _fraction(self, part: Split) -> float:
         return {"dev": self.dev_fraction, "test": self.test_fraction}.get(part, 1.0)
 
     def _store(self, scan: Scan, classes: tuple[str, ...]) -> Path:
+        finder = self._finder
         rows = [(picture.name, picture.content, picture.label, picture.part) for picture in scan.pictures]
 
         def encoded() -> Iterator[Encoded]:
@@ -175,10 +226,12 @@ class FolderGestures:
                 parts=_PARTS,
                 image_size=self.image_size,
                 total=len(rows),
-                title=f"reading {self.name}",
+                title=f"reading {self.name}" if finder is None else f"finding hands in {self.name}",
+                load=load_square if finder is None else finder.crop,
             )
 
-        key = content_key(DECODE_VERSION, self.image_size, classes, rows)
+        found_by = [] if finder is None else [finder.key]
+        key = content_key(DECODE_VERSION, self.image_size, classes, rows, *found_by)
         return cached_arrays(f"pictures/{key}", build, size_bytes=len(rows) * 3 * self.image_size**2)
 
     def _check(self, found: ImageSet, split: Split) -> None:
@@ -188,6 +241,12 @@ class FolderGestures:
         if split == "train":
             counts = np.bincount(found.labels, minlength=len(found.classes))
             empty = [name for name, count in zip(found.classes, counts, strict=True) if not count]
+            if empty and any(problem.endswith(NO_HAND) for problem in found.problems):
+                raise ValueError(
+                    f"{self.root} has no training picture of {_quoted(empty)} in which a hand was found; remove the "
+                    "folder, for without a hand there is nothing to name, or take whole pictures by "
+                    "data.find_hands=never"
+                )
             if empty:
                 raise ValueError(
                     f"{self.root} has no readable training picture of {_quoted(empty)}; add some or remove the folder"

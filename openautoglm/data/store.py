@@ -65,8 +65,19 @@ def write_pictures(
     image_size: int,
     total: int,
     title: str,
+    load: Callable[[bytes | Path, int], NDArray[np.uint8]] = load_square,
 ) -> None:
-    """Decode pictures, in order, into one set of arrays for each part; what cannot be read is named and left out."""
+    """Decode pictures, in order, into one set of arrays for each part; what cannot be read is named and left out.
+
+    Args:
+        pictures: what to decode.
+        folder: empty folder.
+        parts: names of the parts.
+        image_size: side of the square pictures, in pixels.
+        total: number of pictures, for the progress bar.
+        title: what the progress bar says.
+        load: makes a square picture of a file or its bytes, or says in a ValueError why not.
+    """
     shape = (image_size, image_size, 3)
     with ExitStack() as stack:
         bar = stack.enter_context(progress_bar())
@@ -75,7 +86,7 @@ def write_pictures(
             part: _Part(stack.enter_context(ArrayWriter(path=_images(folder, part), item_shape=shape, dtype=np.uint8)))
             for part in parts
         }
-        for picture, image in in_order(pictures, lambda picture: _decode(picture, image_size)):
+        for picture, image in in_order(pictures, lambda picture: _decode(picture, image_size, load)):
             _add(out[picture.part], picture, image)
             bar.advance(task)
     for part, content in out.items():
@@ -146,11 +157,13 @@ def _images(folder: Path, part: str) -> Path:
     return folder / f"{part}-images.npy"
 
 
-def _decode(picture: Encoded, image_size: int) -> NDArray[np.uint8] | str:
+def _decode(
+    picture: Encoded, image_size: int, load: Callable[[bytes | Path, int], NDArray[np.uint8]]
+) -> NDArray[np.uint8] | str:
     try:
         if picture.problem:
             raise ValueError(picture.problem)
-        return load_square(picture.source, image_size)
+        return load(picture.source, image_size)
     except ValueError as error:
         return f"{picture.image_id}: {error}"
 

@@ -82,6 +82,7 @@ def _data(results: Results) -> Html | None:
         "Fingerprint": data.fingerprint,
         "Pictures": _pictures(data.num_train, data.num_dev, data.num_test),
         "Side": f"{data.image_size} px" if data.image_size else None,
+        "Crops": data.crops,
         "Classes": f"{len(data.classes)}: {', '.join(data.classes)}" if data.classes else None,
     })  # fmt: skip
     problems = None

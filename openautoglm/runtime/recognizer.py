@@ -294,7 +294,7 @@ def _open_methods(artifact: Artifact, runtime: str, num_threads: int) -> dict[st
                 output_names=[output["name"] for output in description["outputs"]],
                 num_threads=num_threads,
             )
-    if LOOK not in engines:
-        found = ", ".join(sorted({program["runtime"] for program in programs.values()})) or "no runtime at all"
+    if not {LOOK}.union(*(program["methods"] for program in programs.values())) <= engines.keys():
+        found = ", ".join(sorted({one["runtime"] for one in programs.values()} - {runtime})) or "no runtime at all"
         raise ValueError(f"{artifact.folder} has no program for {runtime}, only for {found}: choose that, or export it")
     return engines

@@ -16,7 +16,9 @@ from torch import Tensor, nn
 
 from openautoglm.artifacts import load_model
 from openautoglm.data.base import ImageSet, Source, Split
+from openautoglm.data.folder import FolderGestures
 from openautoglm.data.frames import FrameSource
+from openautoglm.data.hands import NO_HAND
 from openautoglm.data.loader import EVAL_BATCH
 from openautoglm.data.splits import align_classes, align_frames
 from openautoglm.data.transforms import to_float
@@ -83,10 +85,11 @@ class Evaluation:
         data: name of the split.
         fingerprint: of its pictures and labels.
         num_samples: pictures.
+        num_without_hand: of these, in which the artifact's spotter found no hand; they are named wrong.
         top1: share of them named right.
         latency_ms: median over the pictures, preparation not included.
         num_threads: of the runtime.
-        recall: share named right, class by class; None where the split has no picture.
+        recall: share named right of the hands found, class by class; None where the split has no picture.
     """
 
     artifact: str
@@ -94,6 +97,7 @@ class Evaluation:
     data: str
     fingerprint: str
     num_samples: int
+    num_without_hand: int
     top1: float
     latency_ms: float
     num_threads: int
@@ -119,7 +123,9 @@ def evaluate(
     found = store.find(artifact)
     classes, size = found.config["classes"], int(found.config["image_size"])
     source.image_size = size
+    _see_as(found, source)
     images = align_classes(source.load(split), classes)
+    num_without_hand = sum(problem.endswith(NO_HAND) for problem in images.problems)
     run = _runner(found, runtime, num_threads)
     times_ms: list[float] = []
 
@@ -140,8 +146,9 @@ def evaluate(
         runtime=runtime,
         data=images.name,
         fingerprint=images.fingerprint,
-        num_samples=len(images),
-        top1=float(right.mean()),
+        num_samples=len(images) + num_without_hand,
+        num_without_hand=num_without_hand,
+        top1=float(right.sum() / (len(images) + num_without_hand)),
         latency_ms=float(np.median(times_ms)),
         num_threads=num_threads,
         recall=recall,
@@ -212,6 +219,14 @@ def evaluate_frames(
         latency_ms=figures.latency_ms,
         num_threads=num_threads,
     )
+
+
+def _see_as(artifact: Artifact, source: Source) -> None:
+    """Have a folder's pictures cropped as the artifact will crop them, unless somebody has said otherwise."""
+    if isinstance(source, FolderGestures) and source.find_hands == "auto":
+        finds = artifact.config.get("spotter") is not None
+        source.find_hands = "always" if finds else "never"
+        source.spotter = str(artifact.folder)
 
 
 def _runner(artifact: Artifact, runtime: str, num_threads: int) -> Callable[[NDArray[np.float32]], Logits]:

@@ -25,7 +25,9 @@ from openautoglm.bench.result import (
 )
 from openautoglm.data.base import ImageSet, Split
 from openautoglm.data.frames import FrameSet
+from openautoglm.data.hands import crops_of
 from openautoglm.stages.run import Outcome, Run, Stage
+from openautoglm.stages.spotter import tell_crops
 from openautoglm.train import clean
 from openautoglm.zoo import store
 
@@ -112,6 +114,7 @@ def _open_results(run: Run) -> float:
     load: Callable[[Split], ImageSet | FrameSet] = run.load if run.frames is None else run.load_frames
     splits = {split: load(split) for split in _SPLITS}
     problems = tuple(dict.fromkeys(problem for found in splits.values() for problem in found.problems))
+    crops = crops_of(run.source)
     data = DataResult(
         name=run.source.name,
         fingerprint="-".join(found.fingerprint[:12] for found in splits.values()),
@@ -120,6 +123,7 @@ def _open_results(run: Run) -> float:
         num_dev=len(splits["dev"]) if run.holds_out("dev") else 0,
         num_test=len(splits["test"]) if run.holds_out("test") else 0,
         image_size=run.image_size,
+        crops=None if crops is None else crops.sentence,
         problems=problems,
     )
     results = Results(
@@ -133,6 +137,7 @@ def _open_results(run: Run) -> float:
         commit=collect_commit(),
     )
     write_results(run.folder / "results.json", results)
+    tell_crops(run)
     for problem in problems[:5]:
         run.console.print(f"[yellow]![/] {escape(problem)}")
     if len(problems) > 5:

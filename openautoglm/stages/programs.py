@@ -17,6 +17,7 @@ from openautoglm.export.census import Census, merge
 from openautoglm.models import Exportable, Program
 from openautoglm.stages.export import inputs_of, targets_of
 from openautoglm.stages.exported import FLOAT, kind_of, refuse_float_operations
+from openautoglm.stages.spotter import GlanceFile, glance_files
 from openautoglm.types import Artifact
 from openautoglm.zoo import store
 
@@ -93,11 +94,20 @@ def export_artifact(
             found, described = _write(source, get_backend(name), fresh / "programs")
             facts.append(found)
             manifest["programs"] |= described
+        for glance in _glances(artifact, targets):
+            shutil.copyfile(glance.source, fresh / glance.name)
+            manifest["programs"][glance.name] = glance.described
 
     manifest: dict[str, Any] = {k: v for k, v in artifact.manifest.items() if k not in ("files", "format")}
     manifest = {"labels": list(artifact.config["classes"]), "resize": RESIZE, **manifest}
     manifest["programs"] = dict(manifest.get("programs") or {})
     return store.build(folder, write, manifest), tuple(facts)
+
+
+def _glances(artifact: Artifact, runtimes: Sequence[str]) -> list[GlanceFile]:
+    """What the spotter of an artifact adds for these runtimes; nothing where the artifact has none."""
+    name = artifact.config.get("spotter")
+    return [] if name is None else glance_files(store.find(name), runtimes)
 
 
 def _open(artifact: Artifact) -> _Source:

@@ -13,12 +13,15 @@ from typing import Any
 
 from openautoglm.artifacts import build_model
 from openautoglm.bench.latency import Latency, measure
-from openautoglm.bench.result import ModelResult, to_plain
+from openautoglm.bench.result import ModelResult, Results, to_plain
+from openautoglm.data.hands import crops_of
 from openautoglm.models import Exportable
 from openautoglm.stages.exams import CropExam, Exam, FrameExam
 from openautoglm.stages.exported import Exported, open_exported, refuse_float, shown
 from openautoglm.stages.programs import RESIZE
 from openautoglm.stages.run import Outcome, Run, results_of
+from openautoglm.stages.spotter import glance_files, with_glance
+from openautoglm.types import Artifact
 from openautoglm.zoo import cards, store
 
 MAX_EAGER_DIFFERENCE = 0.005
@@ -64,7 +67,9 @@ class Verify:
         rows = [_row(run, programs, name, figures[name], latency) for name in programs]
         facts = exam.facts(next(iter(programs.values())))
         _build_artifact(run, programs, rows, facts)
-        return Outcome(note=_note(rows), models=tuple(rows), facts=facts)
+        spotter = _spotter(run)
+        found_by = "" if spotter is None else f"; {spotter.manifest['name']} finds the hands of whole pictures"
+        return Outcome(note=_note(rows) + found_by, models=tuple(rows), facts=facts)
 
     def _check_groups(self, run: Run) -> None:
         known = run.source.class_names()
@@ -97,39 +102,30 @@ def _row(
 
 
 def _build_artifact(run: Run, programs: Mapping[str, Exported], rows: list[ModelResult], facts: dict[str, Any]) -> None:
-    """Put the checked files, the integers and the figures together."""
+    """Put the checked files, the integers and the figures together, and the glance of a spotter that cut the crops."""
     quantized = run.find_stage("quantize")
     results = results_of(run)
     for row in rows:
         results = results.with_model(row)
     shipped = [program for program in programs.values() if program.kind != "float"]
-    described = {
-        f"programs/{shown(path.name)}": {
-            "runtime": program.backend.name,
-            "methods": program.backend.describe(path, program.outputs),
-        }
-        for program in shipped
-        for path in program.files
-    }
+    spotter = _spotter(run)
+    glances = [] if spotter is None else glance_files(spotter, {program.backend.name for program in shipped})
+    config = quantized.config
+    if "thresholds" in facts:
+        config = {**config, "thresholds": facts["thresholds"]["thresholds"]}
+    if spotter is not None:
+        config = with_glance(config, spotter)
     manifest = {
-        "name": f"{run.model} trained by {run.recipe}",
-        "recipe": run.recipe,
-        "command": run.command,
-        "seed": run.seed,
-        "data": to_plain(results.data),
-        "versions": results.versions,
-        "commit": results.commit,
-        "labels": list(quantized.config["classes"]),
+        **_origin(run, results),
+        "labels": list(config["classes"]),
         "resize": RESIZE,
-        "programs": described,
+        "programs": {**_described(shipped), **{glance.name: glance.described for glance in glances}},
         "figures": to_plain(results.models),
         "int8_cost": to_plain(facts.get("int8_cost")),
         "thresholds": facts.get("thresholds"),
         "estimate": to_plain(results.estimate),
+        "spotter": None if spotter is None else _named(spotter),
     }
-    config = quantized.config
-    if "thresholds" in facts:
-        config = {**config, "thresholds": facts["thresholds"]["thresholds"]}
 
     def write(fresh: Path) -> None:
         store.write_json(fresh / "config.json", config)
@@ -139,9 +135,47 @@ def _build_artifact(run: Run, programs: Mapping[str, Exported], rows: list[Model
         for program in shipped:
             for path in program.files:
                 shutil.copyfile(path, fresh / "programs" / shown(path.name))
+        for glance in glances:
+            shutil.copyfile(glance.source, fresh / glance.name)
         (fresh / "README.md").write_text(cards.write_card(manifest), encoding="utf-8")
 
     store.build(run.artifact, write, manifest)
+
+
+def _origin(run: Run, results: Results) -> dict[str, Any]:
+    """How the artifact came about."""
+    return {
+        "name": f"{run.model} trained by {run.recipe}",
+        "recipe": run.recipe,
+        "command": run.command,
+        "seed": run.seed,
+        "data": to_plain(results.data),
+        "versions": results.versions,
+        "commit": results.commit,
+    }
+
+
+def _described(shipped: Sequence[Exported]) -> dict[str, Any]:
+    """Inputs and outputs of each file."""
+    return {
+        f"programs/{shown(path.name)}": {
+            "runtime": program.backend.name,
+            "methods": program.backend.describe(path, program.outputs),
+        }
+        for program in shipped
+        for path in program.files
+    }
+
+
+def _spotter(run: Run) -> Artifact | None:
+    """The net that cropped the pictures of a run; None where they came as crops."""
+    crops = crops_of(run.source)
+    return None if crops is None else store.find(crops.spotter)
+
+
+def _named(spotter: Artifact) -> dict[str, Any]:
+    """Whose glance is in the artifact, and on what terms."""
+    return {"name": spotter.manifest["name"], "licence": spotter.manifest.get("licence")}
 
 
 def _note(rows: list[ModelResult]) -> str:

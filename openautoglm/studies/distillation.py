@@ -31,11 +31,12 @@ from openautoglm.stages.evaluate import predict, top1
 from openautoglm.stages.run import Run
 from openautoglm.stages.teach import Teach
 from openautoglm.stages.training import fresh_student, student_config, unlabelled_classes
+from openautoglm.studies.rows import begin_row, keep_row
 from openautoglm.studies.trainings import run_of
 from openautoglm.train import FitSettings, LitClassify, LitDistill, LitTask, OneCycle, clean, fit
 from openautoglm.zoo import store
 
-_ROW, _TEACHER, _FIGURES = "row.json", "teacher.json", "figures.json"
+_TEACHER, _FIGURES = "teacher.json", "figures.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,17 +134,9 @@ class DistillationStudy:
     def _row(self, folder: Path, settings: FitSettings, method: str, seed: int, teacher_key: str) -> MethodRow:
         """A training, from its folder if it is done."""
         place = _place(folder, method, seed)
-        row = MethodRow(method, seed, self._key(method, seed, teacher_key))
-        if (place / _ROW).exists():
-            found = MethodRow(**json.loads((place / _ROW).read_text(encoding="utf-8")))
-            if found.key != row.key:
-                raise ValueError(
-                    f"{place} holds a training with other settings or data: give another out=, or remove that folder"
-                )
-            if found.top1_dev is not None:
-                return found
-        place.mkdir(parents=True, exist_ok=True)
-        store.write_json(place / _ROW, asdict(row))
+        row = MethodRow(**begin_row(place, asdict(MethodRow(method, seed, self._key(method, seed, teacher_key)))))
+        if row.top1_dev is not None:
+            return row
         start = time.perf_counter()
         run = run_of(self, place, settings=settings, seed=seed)
         model, num_steps = self._trained(run, method, folder / "teach")
@@ -154,7 +147,7 @@ class DistillationStudy:
             num_steps=num_steps,
             seconds=round(time.perf_counter() - start, 1),
         )
-        store.write_json(place / _ROW, asdict(row))
+        keep_row(place, asdict(row))
         clean(place)
         settings.console.print(
             f"{method}, seed {seed}: dev {100 * (row.top1_dev or 0):.2f} % after {row.seconds:.0f} s"
@@ -203,7 +196,7 @@ class DistillationStudy:
         place = _place(folder, row.method, row.seed)
         test = self.data.load("test")
         row = replace(row, top1_test=top1(predict(load_model(store.find(place)), test), test))
-        store.write_json(place / _ROW, asdict(row))
+        keep_row(place, asdict(row))
         return row
 
     def _write(self, folder: Path, rows: Sequence[MethodRow], chosen: str | None) -> dict[str, Any]:

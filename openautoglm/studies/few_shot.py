@@ -7,8 +7,9 @@ left out of training and their test pictures must score lower than the others'.
 
 from __future__ import annotations
 
+import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +22,7 @@ from openautoglm.bench.calibration import auroc, confidence
 from openautoglm.bench.origin import collect_commit, collect_device, collect_versions
 from openautoglm.bench.result import to_plain
 from openautoglm.data.base import ImageSet
+from openautoglm.data.cache import content_key
 from openautoglm.data.folder import FolderGestures
 from openautoglm.data.people import EVERY, person_of_each
 from openautoglm.data.pool import GivenPictures
@@ -33,8 +35,24 @@ from openautoglm.stages.export import Export
 from openautoglm.stages.finetune import Finetune
 from openautoglm.stages.loop import run_stages
 from openautoglm.stages.quantize import Quantize
+from openautoglm.studies.rows import begin_row, keep_row
 from openautoglm.studies.trainings import run_of
 from openautoglm.train import FitSettings, LitClassify, OneCycle, fit
+from openautoglm.zoo import store
+
+Count = int | Literal["all"]
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Place:
+    """Where a study is carried out and on what: its folder, all pictures, the person of each, those measured on."""
+
+    folder: Path
+    settings: FitSettings
+    pictures: ImageSet
+    people: NDArray[np.int64]
+    test: NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +74,7 @@ class FewShotStudy:
     """
 
     data: FolderGestures
-    shots: Sequence[int | Literal["all"]] = (5, 20, "all")
+    shots: Sequence[Count] = (5, 20, "all")
     num_draws: int = 5
     num_baseline_draws: int = 2
     left_out: Sequence[Sequence[str]] = (("0", "1", "2"), ("3", "4", "5"), ("6", "7", "8"))
@@ -68,7 +86,10 @@ class FewShotStudy:
     seed: int = 0
 
     def __call__(self, folder: Path, *, settings: FitSettings) -> dict[str, Any]:
-        """Measure; trainings leave their files in ``folder``."""
+        """Measure; trainings and the figures so far lie in ``folder``.
+
+        The same command with the same folder goes on: a training that is done is not repeated.
+        """
         if self.data.holds_out("dev") or self.data.holds_out("test"):
             raise ValueError(
                 "this study makes its own splits: add data.dev_fraction=0 data.test_fraction=0, and give a folder "
@@ -77,17 +98,33 @@ class FewShotStudy:
         pictures = self.data.load("train")
         people = person_of_each(pictures)
         test = np.flatnonzero(people % EVERY == 0)
-        shots = [self._shot(folder, settings, pictures, people, test, count) for count in self.shots]
-        unknown = [self._unknown(folder, settings, pictures, people, test, names) for names in self.left_out]
-        return {
+        place = _Place(folder=folder, settings=settings, pictures=pictures, people=people, test=test)
+        shots: dict[Count, list[Row]] = {}
+        unknown: list[Row] = []
+        for count in self.shots:
+            for draw in range(self.num_draws if count != "all" else 1):
+                shots.setdefault(count, []).append(self._shot(place, count, draw))
+                self._write(place, shots, unknown)
+        for names in self.left_out:
+            unknown.append(self._unknown(place, names))
+            self._write(place, shots, unknown)
+        return self._write(place, shots, unknown, complete=True)
+
+    def _write(
+        self, place: _Place, shots: Mapping[Count, Sequence[Row]], unknown: Sequence[Row], *, complete: bool = False
+    ) -> dict[str, Any]:
+        """The figures so far."""
+        pictures, aurocs = place.pictures, [row["auroc"] for row in unknown]
+        figures = {
             "study": "few_shot",
             "measured": True,
+            "complete": complete,
             "data": {"name": self.data.name, "fingerprint": pictures.fingerprint, "classes": list(pictures.classes)},
-            "num_people": int(people.max()) + 1,
-            "num_test": len(test),
-            "shots": shots,
-            "unknown": unknown,
-            "unknown_auroc_mean": float(np.mean([row["auroc"] for row in unknown])) if unknown else None,
+            "num_people": int(place.people.max()) + 1,
+            "num_test": len(place.test),
+            "shots": [_summary(count, rows) for count, rows in shots.items()],
+            "unknown": [{name: value for name, value in row.items() if name != "key"} for row in unknown],
+            "unknown_auroc_mean": float(np.mean(aurocs)) if aurocs else None,
             "settings": {
                 "model": self.model,
                 "baseline": self.baseline,
@@ -98,69 +135,52 @@ class FewShotStudy:
             "device": to_plain(collect_device(num_threads=torch.get_num_threads(), accelerator="cpu")),
             "commit": collect_commit(),
         }
+        store.write_json(place.folder / "figures.json", figures)
+        return figures
 
-    def _shot(
-        self,
-        folder: Path,
-        settings: FitSettings,
-        pictures: ImageSet,
-        people: NDArray[np.int64],
-        test: NDArray[np.int64],
-        count: int | Literal["all"],
-    ) -> dict[str, Any]:
-        """One number of pictures a class, over its draws."""
-        top1s, seconds, baseline, num_train = [], [], [], []
-        for draw in range(self.num_draws if count != "all" else 1):
-            rows = self._draw(people, count, draw)
-            given = self._given(pictures, rows, test)
-            place = folder / f"shots_{count}_{draw}"
-            answers, took = self._finetuned(place, settings, given)
-            measured = given.load("test")
-            top1s.append(top1(answers, measured))
-            seconds.append(round(took, 1))
-            num_train.append(len(rows))
-            if draw < self.num_baseline_draws:
-                baseline.append(self._baseline(place / "baseline", settings, given, took))
-            settings.console.print(f"{count} a class, draw {draw + 1}: {100 * top1s[-1]:.1f} % after {took:.0f} s")
-        return {
-            "pictures_a_class": count,
-            "num_train": num_train,
-            "int8_top1": top1s,
-            "int8_top1_mean": float(np.mean(top1s)),
-            "seconds": seconds,
-            "baseline_top1": baseline,
-            "baseline_top1_mean": float(np.mean(baseline)) if baseline else None,
-        }
+    def _shot(self, place: _Place, count: Count, draw: int) -> Row:
+        """One draw of so many pictures a class."""
+        folder = place.folder / f"shots_{count}_{draw}"
+        rows = self._draw(place.people, count, draw)
+        given = self._given(place.pictures, rows, place.test)
+        fresh = {"num_train": len(rows), "int8_top1": None, "seconds": None, "baseline_top1": None}
+        row = begin_row(folder, {"key": self._key(given), **fresh})
+        if row["int8_top1"] is None:
+            answers, took = self._finetuned(folder, place.settings, given)
+            right = top1(answers, given.load("test"))
+            row |= {"int8_top1": right, "seconds": took}
+            keep_row(folder, row)
+            place.settings.console.print(f"{count} a class, draw {draw + 1}: {100 * right:.1f} % after {took:.0f} s")
+        if row["baseline_top1"] is None and draw < self.num_baseline_draws:
+            row["baseline_top1"] = self._baseline(folder / "baseline", place.settings, given, row["seconds"])
+            keep_row(folder, row)
+        return row
 
-    def _unknown(
-        self,
-        folder: Path,
-        settings: FitSettings,
-        pictures: ImageSet,
-        people: NDArray[np.int64],
-        test: NDArray[np.int64],
-        names: Sequence[str],
-    ) -> dict[str, Any]:
+    def _unknown(self, place: _Place, names: Sequence[str]) -> Row:
         """Train without some classes; how well the score tells their test pictures from the others'."""
-        known = tuple(name for name in pictures.classes if name not in names)
-        renamed = known_classes(pictures, known)
-        inside = np.flatnonzero((renamed.labels >= 0) & (people % EVERY != 0))
-        given = self._given(renamed, inside, test)
-        answers, _ = self._finetuned(folder / f"without_{'_'.join(names)}", settings, given)
+        folder = place.folder / f"without_{'_'.join(names)}"
+        known = tuple(name for name in place.pictures.classes if name not in names)
+        renamed = known_classes(place.pictures, known)
+        inside = np.flatnonzero((renamed.labels >= 0) & (place.people % EVERY != 0))
+        given = self._given(renamed, inside, place.test)
+        row = begin_row(folder, {"key": self._key(given), "left_out": list(names), "auroc": None})
+        if row["auroc"] is not None:
+            return row
+        answers, _ = self._finetuned(folder, place.settings, given)
         labels = given.load("test").labels
         sure = confidence(answers)
         right = answers.argmax(axis=1) == labels
-        found = {
-            "left_out": list(names),
+        row |= {
             "auroc": auroc(sure[labels >= 0], sure[labels < 0]),
             "known_top1": float(right[labels >= 0].mean()),
             "num_known": int((labels >= 0).sum()),
             "num_unknown": int((labels < 0).sum()),
         }
-        settings.console.print(f"without {', '.join(names)}: AUROC {found['auroc']:.3f}")
-        return found
+        keep_row(folder, row)
+        place.settings.console.print(f"without {', '.join(names)}: AUROC {row['auroc']:.3f}")
+        return row
 
-    def _draw(self, people: NDArray[np.int64], count: int | Literal["all"], draw: int) -> NDArray[np.int64]:
+    def _draw(self, people: NDArray[np.int64], count: Count, draw: int) -> NDArray[np.int64]:
         """Pictures of the first people of a random order; never of those that are measured on."""
         training = np.unique(people[people % EVERY != 0])
         if count != "all":
@@ -172,26 +192,34 @@ class FewShotStudy:
         splits = {"train": train, "dev": train, "test": pictures.take(test.tolist())}
         return GivenPictures(splits=splits, mirror=self.data.mirror, name=self.data.name)  # type: ignore[arg-type]
 
+    def _key(self, given: GivenPictures) -> str:
+        """Hash of what shapes a training and its figure."""
+        parts = [(given.load(split).ids, given.load(split).labels.tolist()) for split in ("train", "test")]
+        stages = [
+            {**asdict(stage), "losses": {name: (type(loss), vars(loss)) for name, loss in stage.losses.items()}}
+            for stage in (self.finetune, self.quantize)
+        ]
+        settings = (self.model, self.baseline, self.seed, self.augment, given.mirror)
+        return content_key(given.load("train").fingerprint, parts, stages, settings)
+
     def _finetuned(self, place: Path, settings: FitSettings, given: GivenPictures) -> tuple[NDArray[np.float32], float]:
         """Logits ``(n, k)`` of the INT8 program on test, and the seconds that it took to make."""
-        run = run_of(self, place, settings=settings, seed=self.seed, source=given, init=self.model)
-        place.mkdir(parents=True)
-        start = time.perf_counter()
-        run_stages(
-            run,
+        results = run_stages(
+            run_of(self, place, settings=settings, seed=self.seed, source=given, init=self.model),
             {
                 "finetune": replace(self.finetune, num_folds=0),
                 "quantize": self.quantize,
                 "export": Export(backends=("executorch",)),
             },
         )
-        took = time.perf_counter() - start
+        assert results.seconds is not None
         engine = open_engine("executorch", place / "export" / "int8.pte", method="look", output_names=("logits",))
-        test = given.load("test")
-        return predict_each(engine.run, test, title="test", console=settings.console), took
+        answers = predict_each(engine.run, given.load("test"), title="test", console=settings.console)
+        return answers, results.seconds
 
     def _baseline(self, place: Path, settings: FitSettings, given: GivenPictures, seconds: float) -> float:
         """Test accuracy, in float, of a timm net trained from scratch for as long."""
+        shutil.rmtree(place, ignore_errors=True)  # an interrupted one cannot be timed
         torch.manual_seed(self.seed)
         run = run_of(self, place, settings=settings, seed=self.seed, source=given, model=self.baseline)
         num_classes = len(given.class_names())
@@ -212,3 +240,18 @@ class FewShotStudy:
         net = train(max(1, round(seconds / one_epoch)), "baseline")
         test = given.load("test")
         return top1(predict(net.eval(), test), test)
+
+
+def _summary(count: Count, rows: Sequence[Row]) -> dict[str, Any]:
+    """One number of pictures a class, over its draws."""
+    baseline = [row["baseline_top1"] for row in rows if row["baseline_top1"] is not None]
+    top1s = [row["int8_top1"] for row in rows]
+    return {
+        "pictures_a_class": count,
+        "num_train": [row["num_train"] for row in rows],
+        "int8_top1": top1s,
+        "int8_top1_mean": float(np.mean(top1s)),
+        "seconds": [row["seconds"] for row in rows],
+        "baseline_top1": baseline,
+        "baseline_top1_mean": float(np.mean(baseline)) if baseline else None,
+    }

@@ -12,6 +12,7 @@ from openautoglm.studio.refused import RefusedError
 REPORT = "report.html"
 _PLACES: Mapping[str, str] = {
     **{f"model.{suffix}": f"artifact/programs/model.{suffix}" for suffix in SUFFIXES.values()},
+    **{f"model.glance.{suffix}": f"artifact/programs/model.glance.{suffix}" for suffix in SUFFIXES.values()},
     "manifest.json": "artifact/manifest.json",
     REPORT: REPORT,
 }
@@ -19,6 +20,7 @@ _MEANING = {
     "model.pte": "ExecuTorch, for Android and iOS",
     "model.tflite": "LiteRT, for Android, iOS and small boards",
     "model.onnx": "ONNX Runtime, for desktops and browsers",
+    **{f"model.glance.{suffix}": f"finds the hands that model.{suffix} names" for suffix in SUFFIXES.values()},
     "manifest.json": "inputs, outputs and labels of the three",
     REPORT: "figures, mistakes and labels to check",
 }

@@ -14,8 +14,10 @@ def write_card(manifest: dict[str, Any]) -> str:
         manifest: what ``manifest.json`` will hold.
     """
     data = manifest["data"]
-    on_frames = any("glance" in program["methods"] for program in manifest["programs"].values())
-    what = "Finds the hands in a picture and names each" if on_frames else "Names the hand on a crop"
+    spotter = manifest.get("spotter")
+    finds = any("glance" in program["methods"] for program in manifest["programs"].values())
+    on_frames = finds and spotter is None
+    what = "Finds the hands in a picture and names each" if finds else "Names the hand on a crop"
     columns = ["model", "runtime", "kind", "top-1 on test", *([_AP, _GOLD] if on_frames else []), "KB", "ms"]
     lines = [
         f"# {manifest['name']}",
@@ -31,6 +33,7 @@ def write_card(manifest: dict[str, Any]) -> str:
         "",
         _judged(manifest),
         "",
+        *([_found_by(manifest), ""] if spotter else []),
         *_sources(manifest),
         "## Input and output",
         "",
@@ -58,6 +61,17 @@ def _judged(manifest: dict[str, Any]) -> str:
         f"{trained}, all there are. By cross-validation in {found['num_folds']} folds, each judged by a net that never "
         f"saw it, {100 * found['top1']:.1f} % of new pictures can be expected to be named right (95 % interval "
         f"{100 * low:.1f} to {100 * high:.1f} %). A score below {found['reject_below']:.2f} is answered `unknown`."
+    )
+
+
+def _found_by(manifest: dict[str, Any]) -> str:
+    """Whose glance finds the hands, and what the figures say of it."""
+    spotter = manifest["spotter"]
+    licence = f" (licence of its weights: {spotter['licence']})" if spotter["licence"] else ""
+    return (
+        f"Hands are found by the glance of `{spotter['name']}`{licence}, in programs of its own (`model.glance.*`), "
+        f"and named by a look at a crop of each (`model.*`). In training {manifest['data']['crops']}. Figures and "
+        "milliseconds are those of the look at such crops; what the glance does not find is not in them."
     )
 
 
