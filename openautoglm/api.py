@@ -133,9 +133,10 @@ class Quantizer:
         """
         from openautoglm.compress.sensitivity import leave_in_float
 
-        qat, images = self._calibrated(model, calibration, dtype, ranges)
+        batches = list(calibration)
+        qat = self.calibrate(model, calibration=batches, dtype=dtype, ranges=ranges)
         if isinstance(float_layers, int):
-            float_layers = _most_sensitive(qat, images, float_layers)
+            float_layers = _most_sensitive(qat, _images(batches), float_layers)
         return quantized_model(leave_in_float(qat, float_layers) if float_layers else qat, model)
 
     def sensitivity(
@@ -144,7 +145,8 @@ class Quantizer:
         """What INT8 does to the outputs when it touches one layer only, the worst first; as ``static_quantize``."""
         from openautoglm.compress.sensitivity import rank_layers
 
-        return rank_layers(*self._calibrated(model, calibration, "int8", ranges))
+        batches = list(calibration)
+        return rank_layers(self.calibrate(model, calibration=batches, ranges=ranges), _images(batches))
 
     def quantize_weights(self, model: nn.Module, *, dtype: str = "int4", group_size: int = 32) -> QuantizedModel:
         """Weights in four or eight bits with one scale a group; it computes in float.
@@ -179,21 +181,32 @@ class Quantizer:
         with_config(qat, config_of(model))
         return qat
 
+    def calibrate(
+        self,
+        model: nn.Module,
+        *,
+        calibration: Calibration,
+        dtype: str = "int8",
+        ranges: RangeMethod = "moving_average",
+    ) -> QATModel:
+        """What ``static_quantize`` gives to ``convert``: a copy that rounds, its ranges taken from pictures.
+
+        Arguments and errors as those of ``static_quantize``.
+        """
+        from openautoglm.compress.calibrate import calibrate
+
+        _check(model, dtype, ("int8",), "static_quantize")
+        images = _images(calibration)
+        if not images:
+            raise ValueError("calibration holds no pictures: give batches of RGB in [0, 1], of shape (b, 3, h, w)")
+        qat = calibrate(_prepared(model, images[0]), images, ranges=ranges)
+        with_config(qat, config_of(model))
+        return qat
+
     def convert(self, qat: QATModel) -> QuantizedModel:
         """The integer model of a trained one, as it stands; ``qat`` can learn on."""
         config = config_of(qat)
         return quantized_model(qat, qat if config is None else build_model(config))
-
-    def _calibrated(
-        self, model: nn.Module, calibration: Calibration, dtype: str, ranges: RangeMethod
-    ) -> tuple[QATModel, list[Tensor]]:
-        from openautoglm.compress.calibrate import calibrate
-
-        _check(model, dtype, ("int8",), "static_quantize")
-        images = [_pictures(batch) for batch in calibration]
-        if not images:
-            raise ValueError("calibration holds no pictures: give batches of RGB in [0, 1], of shape (b, 3, h, w)")
-        return calibrate(_prepared(model, images[0]), images, ranges=ranges), images
 
 
 def _prepared(model: nn.Module, example: Tensor, batch_norm: Literal["train", "fold"] = "fold") -> QATModel:
@@ -217,6 +230,10 @@ def _example(model: nn.Module, given: Tensor | None) -> Tensor:
 def _finds_hands(model: nn.Module) -> bool:
     """Whether it sees whole frames and crops, so that pictures have two sizes."""
     return getattr(model, "glance_size", None) is not None
+
+
+def _images(calibration: Calibration) -> list[Tensor]:
+    return [_pictures(batch) for batch in calibration]
 
 
 def _pictures(batch: Tensor | Batch | Sequence[Any]) -> Tensor:

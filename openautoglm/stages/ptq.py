@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
-from torch import nn
+from torch import Tensor, nn
 
 from openautoglm.api import Quantizer
-from openautoglm.artifacts import QuantizedModel, load_model, save_tensors
+from openautoglm.artifacts import QuantizedModel, load_model, quantized_model, save_tensors
 from openautoglm.compress.calibrate import RangeMethod
+from openautoglm.compress.pt2e import QATModel
+from openautoglm.compress.sensitivity import leave_in_float, rank_layers
 from openautoglm.report.sensitivity import draw_sensitivity, sensitivity_table
 from openautoglm.stages.evaluate import calibration_pictures
 from openautoglm.stages.exported import kind_of
@@ -67,13 +69,21 @@ class PostTraining:
         if self.method != "static":
             return quantizer.quantize_weights(model, dtype=self.method, group_size=self.group_size)
         images = calibration_pictures(run.load("train"), self.num_pictures, batch_size=self.batch_size)
+        qat = quantizer.calibrate(model, calibration=images, ranges=self.ranges)
         layers = self.float_layers
-        if isinstance(layers, int) and layers:
-            ranked = quantizer.sensitivity(model, calibration=images, ranges=self.ranges)
-            layers = [row.layer for row in ranked[:layers]]
-            folder = run.stage_folder("ptq")
-            folder.mkdir(parents=True, exist_ok=True)
-            store.write_json(folder / "sensitivity.json", [asdict(row) for row in ranked])
-            draw_sensitivity(ranked, folder / "sensitivity.png", left_in_float=layers)
-            run.console.print(sensitivity_table(ranked, left_in_float=layers))
-        return quantizer.static_quantize(model, calibration=images, ranges=self.ranges, float_layers=layers)
+        if isinstance(layers, int):
+            layers = self._most_sensitive(run, qat, images, layers)
+        return quantized_model(leave_in_float(qat, layers) if layers else qat, model)
+
+    def _most_sensitive(self, run: Run, qat: QATModel, images: list[Tensor], num_layers: int) -> list[str]:
+        """Names of the layers that stay float; the ranking goes to ``ptq/``."""
+        if num_layers == 0:
+            return []
+        ranked = rank_layers(qat, images)
+        layers = [row.layer for row in ranked[:num_layers]]
+        folder = run.stage_folder("ptq")
+        folder.mkdir(parents=True, exist_ok=True)
+        store.write_json(folder / "sensitivity.json", [asdict(row) for row in ranked])
+        draw_sensitivity(ranked, folder / "sensitivity.png", left_in_float=layers)
+        run.console.print(sensitivity_table(ranked, left_in_float=layers))
+        return layers

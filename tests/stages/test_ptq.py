@@ -11,6 +11,7 @@ pytest.importorskip("executorch")
 
 from openautoglm.bench.result import read_results
 from openautoglm.cli.train import main as train
+from openautoglm.compress import calibrate
 
 SIZES = (
     "model=openautoglm-test", "data.image_size=64", "data.num_train=120", "data.num_dev=39", "data.num_test=39",
@@ -31,8 +32,11 @@ def run_of(recipe, *words, trains=True):
     return sorted(Path("runs", recipe).iterdir())[-1]
 
 
-def test_static_with_the_worst_layers_in_float(here, capsys):
+def test_static_with_the_worst_layers_in_float(here, monkeypatch, capsys):
+    asked, once = [], calibrate.calibrate
+    monkeypatch.setattr(calibrate, "calibrate", lambda *args, **how: asked.append(how) or once(*args, **how))
     run = run_of("ptq_int8", "backend=executorch", "stages.ptq.float_layers=2", "stages.ptq.num_pictures=40")
+    assert asked == [{"ranges": "moving_average"}]
     results = read_results(run)
     assert [stage.name for stage in results.stages] == ["alone", "ptq", "export", "verify", "report"]
     row = results.model("model.pte")
