@@ -13,9 +13,11 @@ from typing import Any
 
 from openautoglm.artifacts import build_model
 from openautoglm.bench.latency import Latency, measure
-from openautoglm.bench.result import ModelResult, to_plain
+from openautoglm.bench.result import ExitsResult, ModelResult, to_plain
 from openautoglm.models import Exportable
+from openautoglm.report.exits import exits_sentence
 from openautoglm.stages.exams import CropExam, Exam, FrameExam
+from openautoglm.stages.exits import ExitExam, macs_of
 from openautoglm.stages.exported import Exported, open_exported, refuse_float, shown
 from openautoglm.stages.programs import RESIZE
 from openautoglm.stages.run import Outcome, Run, results_of
@@ -35,6 +37,7 @@ class Verify:
         cost: also measure what INT8 costs in accuracy, paired, on test, dev and holdout together.
         groups: name to classes whose accuracy is also told apart.
         max_loss: accuracy on dev that each threshold of a net for whole frames may cost.
+        max_exit_loss: accuracy on dev that it may cost to believe the early exits of a net that has some.
     """
 
     rounds: int = 50
@@ -42,6 +45,7 @@ class Verify:
     cost: bool = False
     groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
     max_loss: float = 0.005
+    max_exit_loss: float = 0.002
 
     def __call__(self, run: Run) -> Outcome:
         """Leave the result in ``artifact/``."""
@@ -50,11 +54,7 @@ class Verify:
         assert isinstance(model, Exportable)
         programs = open_exported(run, model.programs(), num_threads=self.num_threads)
         refuse_float(programs)
-        exam: Exam
-        if run.frames is None:
-            exam = CropExam(run, groups=self.groups, cost=self.cost, twins=programs)
-        else:
-            exam = FrameExam(run, next(iter(programs.values())), max_loss=self.max_loss)
+        exam = self._exam(run, model, programs)
         figures = {name: exam.figures(program) for name, program in programs.items()}
         latency = measure(
             {name: exam.call(program) for name, program in programs.items()},
@@ -62,9 +62,25 @@ class Verify:
             num_threads=self.num_threads,
         )
         rows = [_row(run, programs, name, figures[name], latency) for name in programs]
-        facts = exam.facts(next(iter(programs.values())))
+        main = next(iter(programs.values()))
+        facts = exam.facts(main)
+        exits: ExitsResult | None = facts.get("exits")
+        if exits is not None and exits.sure is not None and run.frames is None:
+            rows.append(_exits_row(run, main, exits))
         _build_artifact(run, programs, rows, facts)
-        return Outcome(note=_note(rows), models=tuple(rows), facts=facts)
+        note = _note(rows) if exits is None else f"{_note(rows)}; {exits_sentence(exits)}"
+        return Outcome(note=note, models=tuple(rows), facts=facts)
+
+    def _exam(self, run: Run, model: Exportable, programs: Mapping[str, Exported]) -> Exam:
+        exits = ExitExam(
+            macs=macs_of(model.programs()),
+            max_loss=self.max_exit_loss,
+            rounds=self.rounds,
+            num_threads=self.num_threads,
+        )
+        if run.frames is not None:
+            return FrameExam(run, next(iter(programs.values())), max_loss=self.max_loss, exits=exits)
+        return CropExam(run, groups=self.groups, cost=self.cost, twins=programs, exits=exits)
 
     def _check_groups(self, run: Run) -> None:
         known = run.source.class_names()
@@ -93,6 +109,19 @@ def _row(
         latency_ratio=latency[name].median_ms / latency[program.twin].median_ms if is_small else None,
         census=program.census.to_dict(),
         **figures,
+    )
+
+
+def _exits_row(run: Run, program: Exported, exits: ExitsResult) -> ModelResult:
+    """The main program once more, its looks ending early."""
+    return ModelResult(
+        name=f"{program.shown}, early exits",
+        kind=program.kind,
+        runtime=program.backend.name,
+        architecture=run.model,
+        top1=exits.top1,
+        macs=exits.macs,
+        latency_ms=exits.latency_ms,
     )
 
 
@@ -129,7 +158,8 @@ def _build_artifact(run: Run, programs: Mapping[str, Exported], rows: list[Model
     }
     config = quantized.config
     if "thresholds" in facts:
-        config = {**config, "thresholds": facts["thresholds"]["thresholds"]}
+        chosen = facts["thresholds"]["thresholds"]
+        config = {**config, "thresholds": {**(config.get("thresholds") or {}), **chosen}}
 
     def write(fresh: Path) -> None:
         store.write_json(fresh / "config.json", config)
