@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from openautoglm.models import Exportable, TeacherMean, TimmClassifier, create_model, on_graph, traced_part
+from openautoglm.models import EarlyExits, Exportable, TeacherMean, TimmClassifier, create_model, on_graph, traced_part
 from openautoglm.types import Artifact
 from openautoglm.zoo import store
 
@@ -106,6 +106,12 @@ class QuantizedModel(nn.Module):
         if find is None:
             raise ValueError("this net names crops only; a net for whole frames has a glance_size")
         return find(image)
+
+    def all_exits(self, image: Tensor) -> tuple[Tensor, ...]:
+        """RGB in [0, 1], ``(b, 3, h, w)``, to the logits of every early exit, shallow ones first, and the last ones."""
+        if not isinstance(self.looks, EarlyExits):
+            return (self(image),)
+        return self.looks.all_exits(image)
 
     def save(self, folder: str | Path) -> Artifact:
         """Write an artifact; ``AutoModel.from_pretrained(folder)`` computes the same, bit for bit.

@@ -72,12 +72,14 @@ class Seen:
         features: maps that ``forward_intermediates`` returns, shallow ones first, ``(b, c, h, w)`` each.
         embedding: what the classifier sees, ``(b, c)``.
         side_px: width of the pictures.
+        early: logits of the early exits, shallow ones first, ``(b, k)`` each.
     """
 
     logits: Tensor
     features: tuple[Tensor, ...] = ()
     embedding: Tensor | None = None
     side_px: int = 0
+    early: tuple[Tensor, ...] = ()
 
     def at(self, stride: int) -> Tensor:
         """The deepest map whose cells are ``stride`` pixels wide.
@@ -103,6 +105,7 @@ class StepOutput:
         image: what ``preds`` name, RGB in [0, 1], ``(b, c, h, w)``: a teacher is shown the same.
         parts: named scalars that make up the loss, for the log.
         taught: a teacher's logits, ``(b, k)``, where they were computed beforehand.
+        early: logits of the net's early exits, shallow ones first, ``(b, k)`` each.
     """
 
     loss: Tensor
@@ -111,3 +114,4 @@ class StepOutput:
     image: Tensor
     parts: dict[str, Tensor] = field(default_factory=dict)
     taught: Tensor | None = None
+    early: tuple[Tensor, ...] = ()

@@ -136,3 +136,44 @@ class Int8Cost:
     ci95: tuple[float, float] | None = None
     test_net_loss: int | None = None
     extra: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExitsResult:
+    """What the early exits of a program save and cost; chosen on dev, measured on test.
+
+    Attributes:
+        program: file name.
+        sure: probability from which an exit is believed; None where none costs little enough, and nothing is saved.
+        max_loss: accuracy on dev that it was allowed to cost, as a fraction.
+        num_dev: pictures of dev.
+        top1_dev: share of them named right when all looks go to the end, and with the exits.
+        num_samples: test pictures.
+        share_early: of the looks at them, those that end early.
+        top1: share of them named right.
+        whole_top1: the same when all look to the end.
+        difference: ``whole_top1`` minus ``top1``; positive is a loss.
+        ci95: its 95 % interval, see ``openautoglm.bench.paired``.
+        macs: multiply-adds of a look, mean over the test pictures.
+        whole_macs: when it goes to the end.
+        latency_ms: of a look or a frame, mean over test pictures in each round.
+        whole_latency_ms: the same to the end, in the same rounds.
+        per: what the time is for: ``"look"``, or ``"frame"`` of a net that finds hands.
+    """
+
+    program: str
+    max_loss: float
+    sure: float | None = None
+    num_dev: int | None = None
+    top1_dev: tuple[float | None, float | None] | None = None
+    num_samples: int | None = None
+    share_early: float = 0.0
+    top1: float | None = None
+    whole_top1: float | None = None
+    difference: float | None = None
+    ci95: tuple[float, float] | None = None
+    macs: int | None = None
+    whole_macs: int | None = None
+    latency_ms: LatencyResult | None = None
+    whole_latency_ms: LatencyResult | None = None
+    per: str = "look"

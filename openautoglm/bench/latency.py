@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,10 @@ class Latency:
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for results."""
         return asdict(self)
+
+    def each_of(self, count: int) -> Latency:
+        """The mean time of one of ``count`` things that a call does."""
+        return replace(self, median_ms=self.median_ms / count, q1_ms=self.q1_ms / count, q3_ms=self.q3_ms / count)
 
     def to_result(self) -> LatencyResult:
         """As results hold it."""

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from openautoglm.bench.findings import ComparisonResult as ComparisonResult
 from openautoglm.bench.findings import ConfusionResult as ConfusionResult
 from openautoglm.bench.findings import EstimateResult as EstimateResult
+from openautoglm.bench.findings import ExitsResult as ExitsResult
 from openautoglm.bench.findings import GroupResult as GroupResult
 from openautoglm.bench.findings import Int8Cost as Int8Cost
 from openautoglm.bench.findings import LatencyResult as LatencyResult
@@ -152,6 +153,7 @@ class Results:
     int8_cost: Int8Cost | None = None
     comparisons: tuple[ComparisonResult, ...] = ()
     estimate: EstimateResult | None = None
+    exits: ExitsResult | None = None
     extra: dict[str, Any] = field(default_factory=dict)
 
     def model(self, name: str) -> ModelResult | None:

@@ -155,6 +155,8 @@ def _summary(recognizer: Recognizer, findings: _Findings) -> str:
         parts.append(f"{statistics.median(frame['latency_ms'] for frame in frames):.1f} ms a frame")
     if recognizer.stats.num_skipped:
         parts.append(f"{recognizer.stats.num_skipped} of {_num_hands(recognizer)} second looks saved")
+    if recognizer.stats.num_early:
+        parts.append(f"{recognizer.stats.num_early} of {recognizer.stats.num_looks} looks ended early")
     return "; ".join(parts)
 
 

@@ -87,6 +87,8 @@ def find_groups(net: GestureNet) -> tuple[Group, ...]:
     if net.glance_head is not None:
         for scale, group in enumerate(dims[-3:]):
             group.read(f"glance_head.fusion.project.{scale}")
+    for number, stage in enumerate(net.exit_stages):
+        dims[stage].read(f"exits.{number}.mix")
     for kind in ("hidden", "heads"):
         for number, group in enumerate(group for group in inner if group.name == kind):
             group.name = f"{kind}.{number}"

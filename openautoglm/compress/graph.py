@@ -7,14 +7,12 @@ directly here.
 
 from __future__ import annotations
 
-import copy
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.utils._pytree as pytree
 from torch import Tensor, nn
 from torch.fx import GraphModule, Node
 
@@ -190,26 +188,6 @@ def fix_scales(graph: GraphModule) -> None:
             if id(module) not in fixed:
                 fixed[id(module)] = GridQuantize(module)
             _replace(graph, node, fixed[id(module)])
-
-
-def keep_outputs(graph: GraphModule, positions: Sequence[int]) -> GraphModule:
-    """A copy that computes some of a graph's outputs and holds what they need; a single one is no tuple."""
-    part = copy.deepcopy(graph)
-    output = next(node for node in reversed(part.graph.nodes) if node.op == "output")
-    returned = output.args[0] if isinstance(output.args[0], list | tuple) else (output.args[0],)
-    output.args = (tuple(returned[position] for position in positions),)
-    part.graph.eliminate_dead_code()
-    codegen: Any = part.graph._codegen
-    shape = pytree.tree_structure(0 if len(positions) == 1 else tuple(positions))
-    codegen.pytree_info = codegen.pytree_info._replace(out_spec=shape)
-    used = {str(node.target) for node in part.graph.nodes if node.op == "get_attr"}
-    for name in [*dict(part.named_parameters()), *dict(part.named_buffers())]:
-        if name not in used:
-            path, _, leaf = name.rpartition(".")
-            delattr(part.get_submodule(path), leaf)
-    part.delete_all_unused_submodules()
-    part.recompile()
-    return part
 
 
 def _replace(graph: GraphModule, node: AnyNode, module: nn.Module) -> None:

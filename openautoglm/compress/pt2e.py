@@ -16,6 +16,7 @@ from torch.fx import GraphModule
 
 from openautoglm.compress import graph as surgery
 from openautoglm.compress.grid import quiet_torch
+from openautoglm.compress.parts import take_part
 from openautoglm.models import Program
 
 BatchNormMode = Literal["train", "fold"]
@@ -167,7 +168,10 @@ def programs_of(graph: GraphModule, programs: Mapping[str, Program]) -> dict[str
     """The part of a quantised graph that each method needs, as its program."""
     if len(programs) == 1:
         return {name: program.of(graph) for name, program in programs.items()}
-    return {name: program.of(surgery.keep_outputs(graph, program.traced)) for name, program in programs.items()}
+    return {
+        name: program.of(take_part(graph, program.traced, given=program.given, stride=program.stride))
+        for name, program in programs.items()
+    }
 
 
 def settle(qat: QATModel) -> GraphModule:

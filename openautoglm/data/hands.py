@@ -20,8 +20,9 @@ from openautoglm.data.images import DECODE_VERSION, load_bounded
 from openautoglm.progress import progress_bar
 from openautoglm.runtime.engines import RuntimeName
 from openautoglm.runtime.geometry import square_crop
+from openautoglm.runtime.methods import GLANCE
 from openautoglm.runtime.pixels import as_input
-from openautoglm.runtime.recognizer import GLANCE, Recognizer
+from openautoglm.runtime.recognizer import Recognizer
 from openautoglm.types import Artifact, Hand
 from openautoglm.zoo import store
 

@@ -22,6 +22,9 @@ from openautoglm.types import MissingExtraError
 
 INPUT, OUTPUT = "image", "logits"
 """Names of a program's input and of its output when there is one, where the format has names."""
+GIVEN = "given"
+"""Name of the input of a program that starts from what another one has returned."""
+_COLOURS = 3
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,8 @@ class ExportedInput:
     """One method of a program.
 
     Attributes:
-        module: float model, or converted graph, in evaluation mode; image to one tensor or a tuple of them.
+        module: float model, or converted graph, in evaluation mode; a picture, or a map that another program returns,
+            to one tensor or a tuple of them.
         example: inputs of the program's fixed shape, batch 1.
         outputs: names of what it returns, in order.
     """
@@ -133,10 +137,17 @@ def xnnpack_quantizer() -> Any:
     return quantizer.set_module_type(LocalEntropy, None)  # a logarithm has no integer kernel
 
 
-def image_input(
+def input_name(shape: Sequence[int]) -> str:
+    """What a program is given: a picture has three channels, a map of a net more."""
+    return INPUT if shape[1] == _COLOURS else GIVEN
+
+
+def tensor_input(
     *, shape: tuple[int, ...], dtype: str, scale: float | None = None, zero_point: int | None = None
 ) -> dict[str, Any]:
-    """Plain description of the picture a program takes."""
+    """Plain description of the picture or the map that a program takes."""
+    if input_name(shape) == GIVEN:
+        return tensor_output(name=GIVEN, shape=shape, dtype=dtype, scale=scale, zero_point=zero_point)
     return {
         "name": INPUT,
         "shape": list(shape),
@@ -192,7 +203,7 @@ class Named(nn.Module):
     """Gives a program's input and outputs their names.
 
     Args:
-        module: image to one tensor or a tuple of them.
+        module: picture to one tensor or a tuple of them.
         outputs: names, in order.
     """
 
@@ -206,6 +217,14 @@ class Named(nn.Module):
         returned = self.module(image)
         tensors = (returned,) if isinstance(returned, Tensor) else tuple(returned)
         return dict(zip(self.outputs, tensors, strict=True))
+
+
+class NamedFromMap(Named):
+    """The same for a program that is given a map."""
+
+    def forward(self, given: Tensor) -> dict[str, Tensor]:
+        """Map to name and tensor."""
+        return super().forward(given)
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -16,8 +16,8 @@ from openautoglm.export.backend import (
     OUTPUT,
     ExportedInput,
     check_programs,
-    image_input,
     quiet_export,
+    tensor_input,
     tensor_output,
     write_whole,
     xnnpack_quantizer,
@@ -90,7 +90,7 @@ class ExecuTorchBackend:
             returned = [plan.values[index].val for index in plan.outputs]
             names = (outputs or {}).get(plan.name, (OUTPUT,))
             methods[plan.name] = {
-                "inputs": [image_input(shape=tuple(given.sizes), dtype=_dtype(given))],
+                "inputs": [tensor_input(shape=tuple(given.sizes), dtype=_dtype(given))],
                 "outputs": [
                     tensor_output(name=name, shape=tuple(tensor.sizes), dtype=_dtype(tensor))
                     for name, tensor in zip(names, returned, strict=True)

@@ -15,9 +15,11 @@ from openautoglm.export.backend import (
     INPUT,
     ExportedInput,
     Named,
+    NamedFromMap,
     check_programs,
-    image_input,
+    input_name,
     quiet_export,
+    tensor_input,
     tensor_output,
     write_whole,
     xnnpack_quantizer,
@@ -57,9 +59,11 @@ class LiteRTBackend:
             config = QuantConfig(pt2e_quantizer=PT2EQuantizer().set_global(scheme)) if quantized else None
             converter: Any = litert_torch
             for name, program in programs.items():
-                (image,) = program.example
+                (given,) = program.example
+                taken = input_name(given.shape)
+                named = Named if taken == INPUT else NamedFromMap
                 converter = converter.signature(
-                    name, Named(program.module, program.outputs), sample_kwargs={INPUT: image}
+                    name, named(program.module, program.outputs), sample_kwargs={taken: given}
                 )
             content = bytes(converter.convert(quant_config=config).model_content())
         write_whole(path, content)
@@ -83,7 +87,7 @@ class LiteRTBackend:
                 returned = runner.get_output_details()
                 order = (outputs or {}).get(name, tuple(returned))
                 methods[name] = {
-                    "inputs": [image_input(**_details(given))],
+                    "inputs": [tensor_input(**_details(given))],
                     "outputs": [tensor_output(name=output, **_details(returned[output])) for output in order],
                 }
         return methods

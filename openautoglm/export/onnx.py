@@ -15,11 +15,11 @@ import numpy as np
 import torch
 
 from openautoglm.export.backend import (
-    INPUT,
     ExportedInput,
     check_programs,
-    image_input,
+    input_name,
     quiet_export,
+    tensor_input,
     tensor_output,
     write_whole,
     xnnpack_quantizer,
@@ -78,7 +78,7 @@ class OnnxBackend:
         (given,) = model.graph.input
         return {
             model.graph.name: {
-                "inputs": [image_input(shape=_shape(given), dtype=_dtype(given))],
+                "inputs": [tensor_input(shape=_shape(given), dtype=_dtype(given))],
                 "outputs": [
                     tensor_output(name=tensor.name, shape=_shape(tensor), dtype=_dtype(tensor))
                     for tensor in model.graph.output
@@ -94,7 +94,7 @@ def _serialize(name: str, program: ExportedInput, quantized: bool) -> bytes:
             program.example,
             dynamo=True,
             verbose=False,
-            input_names=[INPUT],
+            input_names=[input_name(program.example[0].shape)],
             output_names=list(program.outputs),
         )
         assert exported is not None

@@ -4,6 +4,7 @@ from openautoglm.losses.attention import AttentionTransfer, attention_transfer_l
 from openautoglm.losses.base import DistillationLoss, LearntLoss, Loss
 from openautoglm.losses.contrastive import CRD, crd_loss
 from openautoglm.losses.dkd import DKD, dkd_loss
+from openautoglm.losses.exits import ExitsLoss, exits_loss
 from openautoglm.losses.feature import FitNet, hint_loss
 from openautoglm.losses.kd import KD, kd_loss
 from openautoglm.losses.relation import RKD, rkd_angle_loss, rkd_distance_loss
@@ -15,12 +16,14 @@ __all__ = [
     "RKD",
     "AttentionTransfer",
     "DistillationLoss",
+    "ExitsLoss",
     "FitNet",
     "LearntLoss",
     "Loss",
     "attention_transfer_loss",
     "crd_loss",
     "dkd_loss",
+    "exits_loss",
     "hint_loss",
     "kd_loss",
     "rkd_angle_loss",

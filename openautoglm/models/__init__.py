@@ -3,9 +3,11 @@
 from openautoglm.models import gesture_net as gesture_net  # registers the names
 from openautoglm.models.mean import TeacherMean
 from openautoglm.models.registry import (
+    EarlyExits,
     Exportable,
     Observable,
     Program,
+    answers,
     create_model,
     list_architectures,
     on_graph,
@@ -14,11 +16,13 @@ from openautoglm.models.registry import (
 from openautoglm.models.timm import TimmClassifier
 
 __all__ = [
+    "EarlyExits",
     "Exportable",
     "Observable",
     "Program",
     "TeacherMean",
     "TimmClassifier",
+    "answers",
     "create_model",
     "list_architectures",
     "on_graph",

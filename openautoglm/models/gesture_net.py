@@ -1,7 +1,7 @@
 """GestureNet: a hand crop in, gesture logits out; convolutions first, attention where few tokens are left.
 
 One net for two looks: ``glance`` finds the hands in a whole frame, ``forward`` names the crop of one; all that is
-costly is shared, so both are methods of one program.
+costly is shared, so both are methods of one program. A look may end early: at an exit behind one of the stages.
 
 Shaped by what XNNPACK runs in INT8: ReLU, BatchNorm (folded), additions, a mean over positions. Dense 3x3 convolutions
 while channels are few (a depthwise one is bound by memory there), depthwise-separable ones later, and most parameters
@@ -14,6 +14,7 @@ at 1/16 and 1/32 of the resolution, where they cost little time.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -21,9 +22,19 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from openautoglm.models.registry import Program, register
-from openautoglm.nn import ConvNorm, DepthwiseFeedForward, LowRankAttention, Residual, Stem, TransformerBlock
+from openautoglm.nn import (
+    ConvNorm,
+    DepthwiseFeedForward,
+    ExitHead,
+    LowRankAttention,
+    Residual,
+    Stem,
+    TransformerBlock,
+)
 from openautoglm.nn.glance import GlanceHead, GlanceMaps
 from openautoglm.tensors import Seen
+
+_NO_GLANCE = "this net names crops only: build it with glance_size, such as glance_size=192"
 
 
 class GestureNet(nn.Module):
@@ -46,6 +57,9 @@ class GestureNet(nn.Module):
             ``expansion`` times its input's.
         heads: heads of each attention, likewise; None for ``num_heads``.
         value_dim: width of a value, per head; None for the token's width over ``num_heads``.
+        exit_stages: maps that an early exit answers from, by their place in ``forward_intermediates``: 2 for the one at
+            1/8, 3 for the one at 1/16; None for a net that answers at its end only.
+        exit_dim: channels that an early exit averages.
     """
 
     def __init__(
@@ -65,12 +79,15 @@ class GestureNet(nn.Module):
         hidden: Sequence[int] | None = None,
         heads: Sequence[int] | None = None,
         value_dim: int | None = None,
+        exit_stages: Sequence[int] | None = None,
+        exit_dim: int = 192,
     ) -> None:
         super().__init__()
         for name, size in (("image_size", image_size), ("glance_size", glance_size or 32)):
             if size % 32:
                 raise ValueError(f"{name} must be a multiple of 32, got {size}")
         self.image_size, self.glance_size = image_size, glance_size
+        self.exit_stages = _checked_exits(exit_stages, len(dims) - 1)
         self.arguments: dict[str, Any] = {
             "num_classes": num_classes,
             "image_size": image_size,
@@ -87,6 +104,8 @@ class GestureNet(nn.Module):
         pruned = {"hidden": hidden and list(hidden), "heads": heads and list(heads), "value_dim": value_dim}
         # a net that was not pruned says no more than it did before there was pruning
         self.arguments |= {name: value for name, value in pruned.items() if value is not None}
+        if self.exit_stages:
+            self.arguments |= {"exit_stages": list(self.exit_stages), "exit_dim": exit_dim}
         half, quarter, eighth, sixteenth, last = dims
         widths = _one_each("hidden", hidden, 3 + sum(depths))
         counts = _one_each("heads", heads, depths[1])
@@ -122,6 +141,9 @@ class GestureNet(nn.Module):
         if glance_size is not None:
             dims_fused = (eighth, sixteenth, last)
             self.glance_head = GlanceHead(dims=dims_fused, dim=glance_dim, num_classes=num_classes, fusion=fusion)
+        self.exits = nn.ModuleList(
+            [ExitHead(dim_in=dims[stage], dim=exit_dim, num_classes=num_classes) for stage in self.exit_stages]
+        )
 
     def forward_intermediates(self, image: Float[Tensor, "b 3 h w"]) -> list[Float[Tensor, "b _ _ _"]]:
         """Feature maps at 1/2, 1/4, 1/8, 1/16 and 1/32 of the input's size."""
@@ -142,7 +164,34 @@ class GestureNet(nn.Module):
         """RGB in [0, 1], ``(b, 3, h, w)``, to all that ``forward`` computes on its way to the logits."""
         features = self.forward_intermediates(image)
         embedding = self._pooled(features[-1])
-        return Seen(self.classifier(embedding), tuple(features), embedding, side_px=image.shape[-1])
+        return Seen(
+            self.classifier(embedding),
+            tuple(features),
+            embedding,
+            side_px=image.shape[-1],
+            early=tuple(self._early(features)),
+        )
+
+    def all_exits(self, image: Float[Tensor, "b 3 h w"]) -> tuple[Float[Tensor, "b k"], ...]:
+        """RGB in [0, 1], ``(b, 3, h, w)``, to the logits of every early exit, shallow ones first, and the last ones."""
+        features = self.forward_intermediates(image)
+        return (*self._early(features), self._name(features[-1]))
+
+    def look_part(self, given: Float[Tensor, "b _ _ _"], number: int) -> tuple[Tensor, Tensor] | Tensor:
+        """A part of the look, which the early exits cut into pieces.
+
+        Args:
+            given: the picture, or the map that the part before has returned.
+            number: of the part, from 0.
+
+        Returns:
+            Logits and map of the exit at its end; of the last part the last logits alone.
+        """
+        x = given if number else self.stem(given)
+        ends = (0, *self.exit_stages, len(self.stages))
+        for stage in self.stages[ends[number] : ends[number + 1]]:
+            x = stage(x)
+        return (self.exits[number](x), x) if number < len(self.exits) else self._name(x)
 
     def glance(self, image: Float[Tensor, "b 3 h w"]) -> GlanceMaps:
         """RGB in [0, 1], a whole frame, to maps of the hands in it.
@@ -158,14 +207,21 @@ class GestureNet(nn.Module):
     def _pooled(self, last: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c2"]:
         return self.head(last).mean(dim=(2, 3), keepdim=True).flatten(1)
 
+    def _early(self, features: list[Float[Tensor, "b _ _ _"]]) -> list[Float[Tensor, "b k"]]:
+        return [head(features[stage]) for head, stage in zip(self.exits, self.exit_stages, strict=True)]
+
     def _find(self, features: list[Float[Tensor, "b _ _ _"]]) -> GlanceMaps:
         if self.glance_head is None:
-            raise ValueError("this net names crops only: build it with glance_size, such as glance_size=192")
+            raise ValueError(_NO_GLANCE)
         return self.glance_head(features[-3:])
 
     def programs(self) -> dict[str, Program]:
-        """What is exported: ``look``, a crop to logits, and for whole frames ``glance``, a frame to maps."""
-        programs = {"look": Program(self, (torch.zeros(1, 3, self.image_size, self.image_size),))}
+        """What is exported: ``look``, a crop to logits, and for whole frames ``glance``, a frame to maps.
+
+        With early exits also the parts of a look that they cut it into, ``look_1``, ``look_2`` and so on.
+        """
+        picture = torch.zeros(1, 3, self.image_size, self.image_size)
+        programs = {"look": Program(self, (picture,))}
         if self.glance_size is not None:
             programs["glance"] = Program(
                 Glance(_GlanceOf(self)).train(self.training),
@@ -174,20 +230,53 @@ class GestureNet(nn.Module):
                 traced=(1, 2, 3),
                 finish=Glance,
             )
+        if self.exits:
+            programs |= {f"look_{number + 1}": self._part(number, picture) for number in range(len(self.exits) + 1)}
         return programs
 
+    def _part(self, number: int, picture: Float[Tensor, "b 3 h w"]) -> Program:
+        is_last = number == len(self.exits)
+        # of its exit's logits in traced(), where the map follows on them
+        place = (1 if self.glance_size is None else 4) + 2 * number
+        program = Program(
+            _LookPart(self, number).train(self.training),
+            (picture,),
+            outputs=("logits",) if is_last else ("logits", "map"),
+            traced=(0,) if is_last else (place, place + 1),
+        )
+        if not number:
+            return program
+        stage = self.exit_stages[number - 1]
+        stride = 2 ** (stage + 1)
+        side = self.image_size // stride
+        example = torch.zeros(1, self.arguments["dims"][stage], side, side)
+        return replace(program, example=(example,), given=place - 1, stride=stride)
+
     def traced(self) -> nn.Module:
-        """The net itself, or for whole frames one module that gives the logits and the three maps of a picture."""
-        return self if self.glance_head is None else _Both(self)
+        """The net itself, or where it has more to give than logits one module that gives all outputs of a picture."""
+        return self if self.glance_head is None and not self.exits else _All(self)
 
     def on_graph(self, graph: nn.Module) -> nn.Module:
         """The same methods on a quantised graph of ``traced()``."""
-        return graph if self.glance_head is None else TwoLooks(graph)
+        return graph if self.glance_head is None and not self.exits else OnGraph(graph, self.exit_stages)
 
-    def all_outputs(self, image: Float[Tensor, "b 3 h w"]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Logits and the three maps of one picture."""
+    def all_outputs(self, image: Float[Tensor, "b 3 h w"]) -> tuple[Tensor, ...]:
+        """Logits, the three maps of a net for whole frames, and logits and map of each early exit, of one picture."""
         features = self.forward_intermediates(image)
-        return (self._name(features[-1]), *self._find(features))
+        found = [self._name(features[-1]), *(self._find(features) if self.glance_head is not None else ())]
+        for stage, logits in zip(self.exit_stages, self._early(features), strict=True):
+            found += [logits, features[stage]]
+        return tuple(found)
+
+
+def _checked_exits(stages: Sequence[int] | None, num_stages: int) -> tuple[int, ...]:
+    found = tuple(stages or ())
+    if list(found) != sorted(set(found)) or not set(found) <= set(range(num_stages)):
+        raise ValueError(
+            f"exit_stages must name maps from 0, the one at 1/2, to {num_stages - 1}, each once and shallow ones "
+            f"first, such as [3]; got {stages}"
+        )
+    return found
 
 
 def _one_each(name: str, values: Sequence[int] | None, count: int) -> Iterator[int | None]:
@@ -216,24 +305,37 @@ class Glance(nn.Module):
         return attention.sigmoid(), box, logits
 
 
-class TwoLooks(nn.Module):
-    """A quantised graph of ``traced()`` with the two methods of the net it came from.
+class OnGraph(nn.Module):
+    """A quantised graph of ``traced()`` with the methods of the net it came from.
 
     Args:
-        graph: a picture to logits and the three maps.
+        graph: a picture to what ``all_outputs`` gives.
+        exit_stages: of the net.
     """
 
-    def __init__(self, graph: nn.Module) -> None:
+    def __init__(self, graph: nn.Module, exit_stages: Sequence[int] = ()) -> None:
         super().__init__()
-        self.graph = graph
+        self.graph, self.exit_stages = graph, tuple(exit_stages)
 
     def forward(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b k"]:
         """A crop to logits."""
         return self.graph(image)[0]
 
     def glance(self, image: Float[Tensor, "b 3 h w"]) -> GlanceMaps:
-        """A whole frame to maps."""
-        return GlanceMaps(*self.graph(image)[1:])
+        """A whole frame to maps.
+
+        Raises:
+            ValueError: the net was built without ``glance_size``.
+        """
+        maps = self.graph(image)[1:]
+        if len(maps) == 2 * len(self.exit_stages):
+            raise ValueError(_NO_GLANCE)
+        return GlanceMaps(*maps[:3])
+
+    def all_exits(self, image: Float[Tensor, "b 3 h w"]) -> tuple[Float[Tensor, "b k"], ...]:
+        """A crop to the logits of every early exit, shallow ones first, and the last ones."""
+        logits, *others = self.graph(image)
+        return (*others[len(others) - 2 * len(self.exit_stages) :: 2], logits)
 
 
 class _GlanceOf(nn.Module):
@@ -245,13 +347,22 @@ class _GlanceOf(nn.Module):
         return self.net.glance(image)
 
 
-class _Both(nn.Module):
+class _All(nn.Module):
     def __init__(self, net: GestureNet) -> None:
         super().__init__()
         self.net = net
 
-    def forward(self, image: Float[Tensor, "b 3 h w"]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def forward(self, image: Float[Tensor, "b 3 h w"]) -> tuple[Tensor, ...]:
         return self.net.all_outputs(image)
+
+
+class _LookPart(nn.Module):
+    def __init__(self, net: GestureNet, number: int) -> None:
+        super().__init__()
+        self.net, self.number = net, number
+
+    def forward(self, given: Float[Tensor, "b _ _ _"]) -> tuple[Tensor, Tensor] | Tensor:
+        return self.net.look_part(given, self.number)
 
 
 @register

@@ -19,11 +19,13 @@ class Program:
     """A module that is exported, with inputs to trace it by.
 
     Attributes:
-        module: called with ``example``; input RGB in [0, 1].
+        module: called with ``example``; input RGB in [0, 1], or a map that another program returns.
         example: tensors of the shape the program will take, batch 1.
         outputs: names of what it returns, in order.
         traced: which outputs of the model's ``traced()`` it is made of.
         finish: built round a graph with those outputs alone, it is the program; None where the graph is.
+        given: which output of ``traced()`` it starts from; None where it starts from the picture.
+        stride: pixels of the picture that a cell of what it starts from stands for.
     """
 
     module: nn.Module
@@ -31,6 +33,8 @@ class Program:
     outputs: tuple[str, ...] = ("logits",)
     traced: tuple[int, ...] = (0,)
     finish: Callable[[nn.Module], nn.Module] | None = None
+    given: int | None = None
+    stride: int = 1
 
     def of(self, graph: nn.Module) -> nn.Module:
         """The program of a quantised graph."""
@@ -65,6 +69,29 @@ class Observable(Protocol):
     def observe(self, image: Tensor) -> Seen:
         """The same picture to these maps, what the classifier sees, and logits, in one pass."""
         ...
+
+
+@runtime_checkable
+class EarlyExits(Protocol):
+    """A net that answers on its way, too.
+
+    Attributes:
+        exit_stages: from which of its maps; empty where it answers at its end only.
+    """
+
+    exit_stages: tuple[int, ...]
+
+    def all_exits(self, image: Tensor) -> tuple[Tensor, ...]:
+        """RGB in [0, 1], ``(b, 3, h, w)``, to the logits of every early exit, shallow ones first, and the last ones."""
+        ...
+
+
+def answers(model: nn.Module, image: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """The logits of pictures, and those of the early exits, shallow ones first; none of a net without."""
+    if not isinstance(model, EarlyExits) or not model.exit_stages:
+        return model(image), ()
+    *early, last = model.all_exits(image)
+    return last, tuple(early)
 
 
 def traced_part(model: nn.Module) -> nn.Module:

@@ -4,6 +4,7 @@ from openautoglm.nn.attention import Everywhere, LowRankAttention, Reach
 from openautoglm.nn.block import Residual, TransformerBlock
 from openautoglm.nn.block_sparse import SparseBlocks
 from openautoglm.nn.conv import ConvNorm
+from openautoglm.nn.exits import ExitHead
 from openautoglm.nn.feedforward import DepthwiseFeedForward
 from openautoglm.nn.local_attention import Windows
 from openautoglm.nn.lowrank import LowRankProjection, factorize
@@ -14,6 +15,7 @@ __all__ = [
     "ConvNorm",
     "DepthwiseFeedForward",
     "Everywhere",
+    "ExitHead",
     "LowRankAttention",
     "LowRankProjection",
     "Reach",

@@ -10,6 +10,7 @@ from pathlib import Path
 from openautoglm.bench.result import FILE_NAME, Results, read_results
 from openautoglm.report import evidence, plots, provenance
 from openautoglm.report.comparison import comparison
+from openautoglm.report.exits import exits
 from openautoglm.report.expectation import expectation
 from openautoglm.report.headline import header, sentence
 from openautoglm.report.markup import Html, el, section
@@ -45,6 +46,7 @@ def render(results: Results, run_folder: Path) -> str:
         expectation(results),
         evidence.models_table(results),
         comparison(results),
+        exits(results),
         _tradeoff(results),
         programs(results),
         _curves(results),

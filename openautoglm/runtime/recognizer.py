@@ -2,7 +2,8 @@
 
 A net trained on whole frames glances at the small frame, takes the peaks of its attention for hands, glances again at
 the surroundings of each if it is told to, which finds the box of a small hand more exactly, and looks at a crop of
-each, unless the glance was sure of its name. A net trained on crops looks once, at the whole picture.
+each, unless the glance was sure of its name. A net trained on crops looks once, at the whole picture. A look ends at an
+early exit of the net that is sure, if it has one.
 """
 
 from __future__ import annotations
@@ -17,14 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from openautoglm.runtime.engines import Engine, RuntimeName, open_engine
+from openautoglm.runtime.engines import Engine, RuntimeName
+from openautoglm.runtime.exits import DepthExits, softmax
 from openautoglm.runtime.geometry import Box, Placement, letterbox, square_crop
+from openautoglm.runtime.methods import GLANCE, LOOK, open_methods, parts_of_look
 from openautoglm.runtime.peaks import decode_boxes, find_peaks, suppress
 from openautoglm.runtime.pixels import as_input, as_rgb
-from openautoglm.types import Artifact, Hand
+from openautoglm.types import Hand
 from openautoglm.zoo import store
 
-LOOK, GLANCE = "look", "glance"
 UNKNOWN = "unknown"
 """Label of a hand whose gesture is none of the net's; its score is that of the gesture it resembles most."""
 _MAPS = ("attention", "box", "logits")
@@ -47,6 +49,7 @@ class Thresholds:
             sets the box. None believes the first.
         reject: probability below which a hand shows none of the gestures and is labelled ``UNKNOWN``; None names
             every hand.
+        exit: probability of a gesture from which an early exit of the look is believed; None always looks to the end.
     """
 
     hand: float = 0.3
@@ -56,6 +59,7 @@ class Thresholds:
     max_hands: int = 10
     zoom: float | None = None
     reject: float | None = None
+    exit: float | None = None
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Thresholds:
@@ -78,12 +82,14 @@ class Stats:
         num_looks: second looks done.
         num_skipped: second looks saved, because the glance was sure.
         num_zooms: further glances, at the surroundings of a hand.
+        num_early: second looks that ended at an early exit.
     """
 
     num_frames: int = 0
     num_looks: int = 0
     num_skipped: int = 0
     num_zooms: int = 0
+    num_early: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +112,7 @@ class Recognizer:
             None if the net only knows crops.
         thresholds: what counts as a hand.
         temperature: the look's logits are divided by it, so that scores are calibrated.
+        parts: of the look, see ``DepthExits``; none for a net without early exits, or to look to the end.
 
     Attributes:
         stats: what was done so far.
@@ -119,6 +126,7 @@ class Recognizer:
         glance: Engine | None = None,
         thresholds: Thresholds | None = None,
         temperature: float = 1.0,
+        parts: Sequence[Engine] = (),
     ) -> None:
         if temperature <= 0:
             raise ValueError(f"temperature must be above 0, got {temperature}")
@@ -128,10 +136,17 @@ class Recognizer:
         self.stats = Stats()
         self._look, self._glance = look, glance
         self._look_size = look.input_shape[-1]
+        believed = self.thresholds.exit
+        self._exits = DepthExits(parts, sure=believed) if parts and believed is not None else None
 
     @classmethod
     def from_pretrained(
-        cls, name_or_folder: str | Path, *, runtime: RuntimeName = "executorch", num_threads: int = 1
+        cls,
+        name_or_folder: str | Path,
+        *,
+        runtime: RuntimeName = "executorch",
+        num_threads: int = 1,
+        early_exit: bool = True,
     ) -> Recognizer:
         """The released model of that name, or that of an artifact's or a run's folder; checksums are verified first.
 
@@ -139,13 +154,14 @@ class Recognizer:
             name_or_folder: such as ``"openautoglm-small"``.
             runtime: who runs it.
             num_threads: threads of the runtime.
+            early_exit: whether a look may end at an early exit, if the artifact has one and says when to believe it.
 
         Raises:
             ValueError: there is no such artifact, a file of it is corrupt, or it has no program for this runtime.
             MissingExtraError: the runtime is not installed.
         """
         artifact = store.find(name_or_folder)
-        engines = _open_methods(artifact, runtime, num_threads)
+        engines = open_methods(artifact, runtime, num_threads)
         config = artifact.config
         return cls(
             look=engines[LOOK],
@@ -153,6 +169,7 @@ class Recognizer:
             classes=config["classes"],
             thresholds=Thresholds.from_config(config),
             temperature=config.get("temperature", 1.0),
+            parts=parts_of_look(engines) if early_exit else (),
         )
 
     def recognize(self, frame: NDArray[Any]) -> list[Hand]:
@@ -255,7 +272,12 @@ class Recognizer:
     def _look_at(self, picture: Image.Image, placement: Placement) -> Floats:
         """Probabilities ``(k,)`` of the gestures in a piece of the frame."""
         self.stats.num_looks += 1
-        return softmax(self._look.run(as_input(picture, placement)) / self.temperature)
+        image = as_input(picture, placement)
+        if self._exits is None:
+            return softmax(self._look.run(image) / self.temperature)
+        answer = self._exits.run(image)
+        self.stats.num_early += self._exits.is_early(answer)
+        return softmax(answer.logits / self.temperature)
 
     def _hand(self, box_px: Box, probabilities: Floats, attention: float = 1.0) -> Hand:
         best = int(probabilities.argmax())
@@ -264,37 +286,6 @@ class Recognizer:
         return Hand(label=label, score=attention * sure, box_px=box_px)
 
 
-def softmax(logits: Floats) -> Floats:
-    """Logits ``(k,)`` to probabilities."""
-    raised = np.exp(logits - logits.max())
-    probabilities: Floats = raised / raised.sum()
-    return probabilities
-
-
 def _as_box(edges: Sequence[float] | NDArray[Any]) -> Box:
     x0, y0, x1, y1 = (float(edge) for edge in edges)
     return x0, y0, x1, y1
-
-
-def _open_methods(artifact: Artifact, runtime: str, num_threads: int) -> dict[str, Engine]:
-    """Engine of each method that the manifest lists for a runtime."""
-    manifest = artifact.manifest
-    programs = manifest.get("programs", {})
-    engines: dict[str, Engine] = {}
-    for file, program in programs.items():
-        if program["runtime"] != runtime:
-            continue
-        if file not in manifest["files"]:
-            raise ValueError(f"{artifact.folder / 'manifest.json'} gives no checksum of {file}; export the model again")
-        for method, description in program["methods"].items():
-            engines[method] = open_engine(
-                runtime,
-                artifact.folder / file,
-                method=method,
-                output_names=[output["name"] for output in description["outputs"]],
-                num_threads=num_threads,
-            )
-    if not {LOOK}.union(*(program["methods"] for program in programs.values())) <= engines.keys():
-        found = ", ".join(sorted({one["runtime"] for one in programs.values()} - {runtime})) or "no runtime at all"
-        raise ValueError(f"{artifact.folder} has no program for {runtime}, only for {found}: choose that, or export it")
-    return engines

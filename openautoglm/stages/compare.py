@@ -17,7 +17,7 @@ from openautoglm.bench.result import ComparisonResult
 from openautoglm.data.base import ImageSet
 from openautoglm.report import numbers
 from openautoglm.runtime.engines import SUFFIXES, Engine
-from openautoglm.runtime.recognizer import LOOK
+from openautoglm.runtime.methods import LOOK
 from openautoglm.stages.evaluate import predict_each
 from openautoglm.stages.run import Outcome, Run
 from openautoglm.types import Artifact

@@ -22,7 +22,8 @@ from openautoglm.data.hands import NO_HAND
 from openautoglm.data.loader import EVAL_BATCH
 from openautoglm.data.splits import align_classes, align_frames
 from openautoglm.data.transforms import to_float
-from openautoglm.runtime.engines import SUFFIXES, RuntimeName, open_engine
+from openautoglm.runtime.engines import RuntimeName
+from openautoglm.runtime.methods import LOOK, open_methods
 from openautoglm.runtime.recognizer import Recognizer, Thresholds
 from openautoglm.stages.frames import eager_engines, examine, make_recognizer
 from openautoglm.types import Artifact
@@ -58,9 +59,13 @@ def predict_each(
     for pixels in track(
         images.images, description=title, console=console, transient=True, disable=not console.is_terminal
     ):
-        image = np.ascontiguousarray(pixels.transpose(2, 0, 1)[None], dtype=np.float32) / np.float32(255)
-        rows.append(run(image))
+        rows.append(run(as_image(pixels)))
     return np.stack(rows)
+
+
+def as_image(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """A picture ``(h, w, 3)`` as a program takes it: RGB in [0, 1], ``(1, 3, h, w)``."""
+    return np.ascontiguousarray(pixels.transpose(2, 0, 1)[None], dtype=np.float32) / np.float32(255)
 
 
 def top1(logits: Logits, images: ImageSet) -> float:
@@ -241,7 +246,4 @@ def _runner(artifact: Artifact, runtime: str, num_threads: int) -> Callable[[NDA
                 return logits
 
         return run
-    path = artifact.program(SUFFIXES[runtime])
-    if not path.exists():
-        raise ValueError(f"{artifact.folder} has no program for {runtime}; export it first, or use runtime=eager")
-    return open_engine(runtime, path, num_threads=num_threads).run
+    return open_methods(artifact, runtime, num_threads)[LOOK].run

@@ -14,14 +14,16 @@ from openautoglm.bench.paired import paired_difference_interval
 from openautoglm.bench.result import Int8Cost, to_plain
 from openautoglm.export.parity import compare_logits
 from openautoglm.runtime.engines import Engine
-from openautoglm.runtime.recognizer import LOOK, Recognizer, Thresholds
+from openautoglm.runtime.methods import LOOK, parts_of_look
+from openautoglm.runtime.recognizer import Recognizer, Thresholds
 from openautoglm.stages import evidence
 from openautoglm.stages.evaluate import Logits, predict, predict_each, top1
+from openautoglm.stages.exits import ExitExam
 from openautoglm.stages.exported import Exported
 from openautoglm.stages.frame_evidence import frame_evidence
 from openautoglm.stages.frames import FrameFigures, eager_engines, examine, make_recognizer
 from openautoglm.stages.run import Run
-from openautoglm.stages.thresholds import Chosen, choose_thresholds
+from openautoglm.stages.thresholds import Chosen, choose_frame_exit, choose_thresholds
 
 _NUM_TIMED_FRAMES = 32
 
@@ -50,12 +52,20 @@ class CropExam:
         groups: name to classes whose accuracy is also told apart.
         cost: whether to measure what INT8 costs in accuracy.
         twins: name to the float program of the same format.
+        exits: chooses and measures early exits, where the net has some.
     """
 
     def __init__(
-        self, run: Run, *, groups: Mapping[str, Sequence[str]], cost: bool, twins: Mapping[str, Exported]
+        self,
+        run: Run,
+        *,
+        groups: Mapping[str, Sequence[str]],
+        cost: bool,
+        twins: Mapping[str, Exported],
+        exits: ExitExam,
     ) -> None:
         self._run, self._groups, self._with_cost, self._twins = run, groups, cost, twins
+        self._exits = exits
         self._test = run.load("test")
         self._unseen = run.holds_out("test")
         self._logits: dict[str, Logits] = {}
@@ -85,7 +95,7 @@ class CropExam:
         return partial(engine.run, np.zeros(engine.input_shape, np.float32))
 
     def facts(self, program: Exported) -> dict[str, Any]:
-        """Confusion, mistakes, groups, a contact sheet and the cost of INT8."""
+        """Confusion, mistakes, groups, a contact sheet, the cost of INT8, and what early exits save."""
         facts: dict[str, Any] = {"contact_sheet": evidence.sheet(self._run.folder, self._run.load("train"))}
         if self._unseen:
             logits = self._answers(program)
@@ -94,6 +104,12 @@ class CropExam:
             facts["mistakes"] = evidence.mistakes(self._run.folder, logits, self._test)
         if self._with_cost:
             facts["int8_cost"] = self._cost(program)
+        if parts_of_look(program.engines) and self._unseen and self._run.holds_out("dev"):
+            found = self._exits.on_crops(self._run, program, self._answers(program))
+            facts["exits"] = found
+            if found.sure is not None:
+                chosen = {"exit": found.sure}
+                facts["thresholds"] = {"thresholds": chosen, "max_loss": found.max_loss, "chosen_on": "dev"}
         return facts
 
     def _answers(self, program: Exported) -> Logits:
@@ -131,10 +147,12 @@ class FrameExam:
         run: whose.
         main: program that thresholds are chosen with.
         max_loss: what each of them may cost on dev.
+        exits: measures early exits, where the net has some.
     """
 
-    def __init__(self, run: Run, main: Exported, *, max_loss: float) -> None:
-        self._run, self._main, self._max_loss = run, main, max_loss
+    def __init__(self, run: Run, main: Exported, *, max_loss: float, exits: ExitExam) -> None:
+        self._run, self._main = run, main
+        self._max_loss, self._exits = max_loss, exits
         self._test = run.load_frames("test")
         self._classes = run.source.class_names()
         self._figures: dict[str, FrameFigures] = {}
@@ -147,12 +165,17 @@ class FrameExam:
     @cached_property
     def _chosen(self) -> Chosen:
         dev, console = self._run.load_frames("dev"), self._run.console
-        return choose_thresholds(
-            lambda thresholds: make_recognizer(self._main.engines, self._classes, thresholds),
-            lambda recognizer: examine(recognizer, dev, title="thresholds on dev", console=console),
-            start=Thresholds(),
-            max_loss=self._max_loss,
-        )
+
+        def recognizer_at(thresholds: Thresholds) -> Recognizer:
+            return make_recognizer(self._main.engines, self._classes, thresholds)
+
+        def on_dev(recognizer: Recognizer) -> FrameFigures:
+            return examine(recognizer, dev, title="thresholds on dev", console=console)
+
+        chosen = choose_thresholds(recognizer_at, on_dev, start=Thresholds(), max_loss=self._max_loss)
+        if not parts_of_look(self._main.engines):
+            return chosen
+        return choose_frame_exit(recognizer_at, on_dev, chosen=chosen, max_loss=self._exits.max_loss)
 
     def _recognizer(self, engines: Mapping[str, Engine]) -> Recognizer:
         return make_recognizer(engines, self._classes, self._chosen.thresholds)
@@ -185,7 +208,10 @@ class FrameExam:
     def facts(self, program: Exported) -> dict[str, Any]:
         """Confusion, mistakes, the thresholds and what they do on dev."""
         shown = frame_evidence(program.shown, self._run.folder, self._answers(program).hands, self._test)
-        return {**shown, "thresholds": {**to_plain(self._chosen), "chosen_on": "dev"}}
+        facts = {**shown, "thresholds": {**to_plain(self._chosen), "chosen_on": "dev"}}
+        if parts_of_look(program.engines):
+            facts["exits"] = self._exits.on_frames(self._run, program, self._chosen)
+        return facts
 
     def _answers(self, program: Exported) -> FrameFigures:
         if program.name not in self._figures:

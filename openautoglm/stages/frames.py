@@ -21,7 +21,8 @@ from openautoglm.data.base import Split
 from openautoglm.data.frames import FrameSet
 from openautoglm.models import Exportable, Program
 from openautoglm.runtime.engines import Engine, Method, Outputs
-from openautoglm.runtime.recognizer import GLANCE, LOOK, Recognizer, Thresholds
+from openautoglm.runtime.methods import GLANCE, LOOK, parts_of_look
+from openautoglm.runtime.recognizer import Recognizer, Thresholds
 from openautoglm.stages.run import Run
 from openautoglm.types import Artifact, Hand
 
@@ -56,7 +57,13 @@ def make_recognizer(
     engines: Mapping[str, Engine], classes: Sequence[str], thresholds: Thresholds | None = None
 ) -> Recognizer:
     """A recogniser of loaded methods; default thresholds unless others are given."""
-    return Recognizer(look=engines[LOOK], glance=engines.get(GLANCE), classes=classes, thresholds=thresholds)
+    return Recognizer(
+        look=engines[LOOK],
+        glance=engines.get(GLANCE),
+        classes=classes,
+        thresholds=thresholds,
+        parts=parts_of_look(engines),
+    )
 
 
 def eager_engines(artifact: Artifact) -> dict[str, EagerEngine]:

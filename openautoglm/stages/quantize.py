@@ -17,7 +17,7 @@ from openautoglm.compress.sparsity import KeepZeros
 from openautoglm.compress.state import quantized_state
 from openautoglm.export.backend import get_backend
 from openautoglm.losses import Loss
-from openautoglm.models import Exportable
+from openautoglm.models import Exportable, on_graph
 from openautoglm.stages.frames import frames_note, in_integers, judge_frames
 from openautoglm.stages.run import Outcome, Run
 from openautoglm.stages.training import accuracy_note, find_teacher, judge, on_logits, unlabelled_classes
@@ -69,7 +69,8 @@ class Quantize:
             dynamic_size=run.frames is not None,
             batch_norm=self.batch_norm,
         )
-        lit, data = self._on_crops(run, qat) if run.frames is None else self._on_frames(run, model.on_graph(qat))
+        looks = model.on_graph(qat)
+        lit, data = self._on_crops(run, looks) if run.frames is None else self._on_frames(run, looks)
         fit(
             lit,
             data,
@@ -88,16 +89,16 @@ class Quantize:
     def _judge(self, run: Run, model: nn.Module, qat: QATModel) -> ModelResult:
         num_params = sum(parameter.numel() for parameter in model.parameters())
         if run.frames is None:
-            row = judge(run, convert(qat), name="student QAT", architecture=run.model)
+            row = judge(run, on_graph(model, convert(qat)), name="student QAT", architecture=run.model)
         else:
             assert isinstance(model, Exportable)
             programs = in_integers(qat, model.programs())
             row = judge_frames(run, programs, name="student QAT", architecture=run.model, num_params=num_params)
         return replace(row, kind="int8", num_params=num_params)
 
-    def _on_crops(self, run: Run, qat: nn.Module) -> tuple[LitTask, LightningDataModule]:
+    def _on_crops(self, run: Run, looks: nn.Module) -> tuple[LitTask, LightningDataModule]:
         lit = LitDistill(
-            model=qat,
+            model=looks,
             # without a teacher of its own, what the student was in float
             teacher=find_teacher(run) or load_model(run.find_student()),
             num_classes=len(run.source.class_names()),

@@ -15,7 +15,8 @@ from rich.markup import escape
 from openautoglm.data.contact import contact_sheet
 from openautoglm.data.hands import CROP_MARGIN, crops_of
 from openautoglm.runtime.engines import SUFFIXES
-from openautoglm.runtime.recognizer import GLANCE, Thresholds
+from openautoglm.runtime.methods import GLANCE
+from openautoglm.runtime.recognizer import Thresholds
 from openautoglm.stages.evidence import FOLDER
 from openautoglm.stages.run import Run
 from openautoglm.types import Artifact

@@ -24,6 +24,8 @@ class Chosen:
         hand_ap50: at the lowest threshold and at the chosen one.
         looks_saved: part of the second looks that the glance made needless.
         zoom: top-1 and hand AP50 with each size of the surroundings that a further glance saw, ``"none"`` without.
+        looks_early: part of the second looks that end at an early exit.
+        exit_top1: of the frames, with every look to the end and with early exits believed; None of a net without any.
     """
 
     thresholds: Thresholds
@@ -32,6 +34,8 @@ class Chosen:
     hand_ap50: tuple[float | None, float | None]
     looks_saved: float
     zoom: Mapping[str, tuple[float | None, float | None]]
+    looks_early: float = 0.0
+    exit_top1: tuple[float | None, float | None] | None = None
 
 
 def choose_thresholds(
@@ -82,6 +86,31 @@ def choose_thresholds(
         looks_saved=looks_saved,
         zoom={str(zoom or "none"): (it.scores.top1, it.scores.hand_ap50) for zoom, it in tried_zooms.items()},
     )
+
+
+def choose_frame_exit(
+    recognizer_at: Callable[[Thresholds], Recognizer],
+    examine: Callable[[Recognizer], FrameFigures],
+    *,
+    chosen: Chosen,
+    max_loss: float,
+) -> Chosen:
+    """With the lowest certainty from which an early exit is believed, or without one where each costs too much.
+
+    Args:
+        recognizer_at: makes the recogniser with some thresholds.
+        examine: its figures on dev.
+        chosen: the other thresholds.
+        max_loss: in top-1, against always looking to the end.
+    """
+    whole = examine(recognizer_at(chosen.thresholds)).scores.top1
+    for sure in _SURE:
+        recognizer = recognizer_at(replace(chosen.thresholds, exit=sure))
+        found, stats = examine(recognizer).scores.top1, recognizer.stats
+        if stats.num_early and _lost(whole, found) <= max_loss:
+            looks_early = stats.num_early / stats.num_looks
+            return replace(chosen, thresholds=recognizer.thresholds, looks_early=looks_early, exit_top1=(whole, found))
+    return replace(chosen, exit_top1=(whole, whole))
 
 
 def _worth(figures: FrameFigures) -> float:

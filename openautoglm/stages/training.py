@@ -72,7 +72,8 @@ def initial_student(run: Run) -> nn.Module:
         found = {name: value for name, value in found.items() if "classifier." not in name}
     wanted = model.state_dict()
     strange = [name for name, value in found.items() if name not in wanted or wanted[name].shape != value.shape]
-    strange += [name for name in wanted if name not in found and not name.startswith(("glance_head.", "classifier."))]
+    fresh = ("glance_head.", "classifier.", "exits.")  # what a net may get on top of those weights
+    strange += [name for name in wanted if name not in found and not name.startswith(fresh)]
     if strange:
         raise ValueError(
             f"init={run.init} is another {run.model} than is asked for, first in {strange[0]}: give the model the same "

@@ -13,10 +13,12 @@ from typing import Any
 
 from openautoglm.artifacts import build_model
 from openautoglm.bench.latency import Latency, measure
-from openautoglm.bench.result import ModelResult, Results, to_plain
+from openautoglm.bench.result import ExitsResult, ModelResult, Results, to_plain
 from openautoglm.data.hands import crops_of
 from openautoglm.models import Exportable
+from openautoglm.report.exits import exits_sentence
 from openautoglm.stages.exams import CropExam, Exam, FrameExam
+from openautoglm.stages.exits import ExitExam, macs_of
 from openautoglm.stages.exported import Exported, open_exported, refuse_float, shown
 from openautoglm.stages.programs import RESIZE
 from openautoglm.stages.run import Outcome, Run, results_of
@@ -38,6 +40,7 @@ class Verify:
         cost: also measure what INT8 costs in accuracy, paired, on test, dev and holdout together.
         groups: name to classes whose accuracy is also told apart.
         max_loss: accuracy on dev that each threshold of a net for whole frames may cost.
+        max_exit_loss: accuracy on dev that it may cost to believe the early exits of a net that has some.
     """
 
     rounds: int = 50
@@ -45,6 +48,7 @@ class Verify:
     cost: bool = False
     groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
     max_loss: float = 0.005
+    max_exit_loss: float = 0.002
 
     def __call__(self, run: Run) -> Outcome:
         """Leave the result in ``artifact/``."""
@@ -53,11 +57,7 @@ class Verify:
         assert isinstance(model, Exportable)
         programs = open_exported(run, model.programs(), num_threads=self.num_threads)
         refuse_float(programs)
-        exam: Exam
-        if run.frames is None:
-            exam = CropExam(run, groups=self.groups, cost=self.cost, twins=programs)
-        else:
-            exam = FrameExam(run, next(iter(programs.values())), max_loss=self.max_loss)
+        exam = self._exam(run, model, programs)
         figures = {name: exam.figures(program) for name, program in programs.items()}
         latency = measure(
             {name: exam.call(program) for name, program in programs.items()},
@@ -65,11 +65,27 @@ class Verify:
             num_threads=self.num_threads,
         )
         rows = [_row(run, programs, name, figures[name], latency) for name in programs]
-        facts = exam.facts(next(iter(programs.values())))
+        main = next(iter(programs.values()))
+        facts = exam.facts(main)
+        exits: ExitsResult | None = facts.get("exits")
+        if exits is not None and exits.sure is not None and run.frames is None:
+            rows.append(_exits_row(run, main, exits))
         _build_artifact(run, programs, rows, facts)
-        spotter = _spotter(run)
-        found_by = "" if spotter is None else f"; {spotter.manifest['name']} finds the hands of whole pictures"
-        return Outcome(note=_note(rows) + found_by, models=tuple(rows), facts=facts)
+        said = [] if exits is None else [exits_sentence(exits)]
+        if (spotter := _spotter(run)) is not None:
+            said.append(f"{spotter.manifest['name']} finds the hands of whole pictures")
+        return Outcome(note="; ".join([_note(rows), *said]), models=tuple(rows), facts=facts)
+
+    def _exam(self, run: Run, model: Exportable, programs: Mapping[str, Exported]) -> Exam:
+        exits = ExitExam(
+            macs=macs_of(model.programs()),
+            max_loss=self.max_exit_loss,
+            rounds=self.rounds,
+            num_threads=self.num_threads,
+        )
+        if run.frames is not None:
+            return FrameExam(run, next(iter(programs.values())), max_loss=self.max_loss, exits=exits)
+        return CropExam(run, groups=self.groups, cost=self.cost, twins=programs, exits=exits)
 
     def _check_groups(self, run: Run) -> None:
         known = run.source.class_names()
@@ -101,6 +117,19 @@ def _row(
     )
 
 
+def _exits_row(run: Run, program: Exported, exits: ExitsResult) -> ModelResult:
+    """The main program once more, its looks ending early."""
+    return ModelResult(
+        name=f"{program.shown}, early exits",
+        kind=program.kind,
+        runtime=program.backend.name,
+        architecture=run.model,
+        top1=exits.top1,
+        macs=exits.macs,
+        latency_ms=exits.latency_ms,
+    )
+
+
 def _build_artifact(run: Run, programs: Mapping[str, Exported], rows: list[ModelResult], facts: dict[str, Any]) -> None:
     """Put the checked files, the integers and the figures together, and the glance of a spotter that cut the crops."""
     quantized = run.find_stage("quantize")
@@ -112,7 +141,8 @@ def _build_artifact(run: Run, programs: Mapping[str, Exported], rows: list[Model
     glances = [] if spotter is None else glance_files(spotter, {program.backend.name for program in shipped})
     config = quantized.config
     if "thresholds" in facts:
-        config = {**config, "thresholds": facts["thresholds"]["thresholds"]}
+        chosen = facts["thresholds"]["thresholds"]
+        config = {**config, "thresholds": {**(config.get("thresholds") or {}), **chosen}}
     if spotter is not None:
         config = with_glance(config, spotter)
     manifest = {

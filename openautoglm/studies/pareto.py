@@ -27,7 +27,7 @@ from openautoglm.data.transforms import Augment
 from openautoglm.export.census import Census
 from openautoglm.models import Exportable
 from openautoglm.report.pareto import draw_front, front_markdown
-from openautoglm.runtime.recognizer import LOOK
+from openautoglm.runtime.methods import LOOK
 from openautoglm.stages.alone import Alone
 from openautoglm.stages.evaluate import predict_each
 from openautoglm.stages.export import Export

@@ -2,6 +2,7 @@
 
 from openautoglm.tasks.classify import Classify
 from openautoglm.tasks.distill import Distill, Task
+from openautoglm.tasks.exits import with_exits
 from openautoglm.tasks.spot import Spot
 
-__all__ = ["Classify", "Distill", "Spot", "Task"]
+__all__ = ["Classify", "Distill", "Spot", "Task", "with_exits"]

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from openautoglm.models import answers
 from openautoglm.tensors import UNLABELLED, Batch, StepOutput
 
 
@@ -29,9 +30,11 @@ class Classify:
         return self._step(model, batch, 0.0)
 
     def _step(self, model: nn.Module, batch: Batch, label_smoothing: float) -> StepOutput:
-        logits = model(batch.image)
+        logits, early = answers(model, batch.image)
         loss = labelled_cross_entropy(logits, batch.label, label_smoothing=label_smoothing)
-        return StepOutput(loss=loss, preds=logits, target=batch.label, image=batch.image, taught=batch.taught)
+        return StepOutput(
+            loss=loss, preds=logits, target=batch.label, image=batch.image, taught=batch.taught, early=early
+        )
 
 
 def labelled_cross_entropy(logits: Tensor, label: Tensor, *, label_smoothing: float) -> Tensor:

@@ -140,12 +140,18 @@ class _Watched(nn.Module):
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.model = model
+        self.exit_stages: tuple[int, ...] = getattr(model, "exit_stages", ())
 
     def forward(self, image: Tensor) -> Tensor:
         """``(b, 3, h, w)`` to logits ``(b, k)``."""
         model: Any = self.model
         self.seen = model.observe(image)
         return self.seen.logits
+
+    def all_exits(self, image: Tensor) -> tuple[Tensor, ...]:
+        """``(b, 3, h, w)`` to the logits of every early exit and the last ones."""
+        last = self(image)
+        return (*self.seen.early, last)
 
     def glance(self, image: Tensor) -> GlanceMaps:
         """The first look of a net for whole frames."""

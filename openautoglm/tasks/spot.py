@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from openautoglm.losses.detection import box_loss, cell_class_loss, centre_focal_loss, spot_targets
+from openautoglm.models import answers
 from openautoglm.nn.glance import STRIDE, GlanceMaps
 from openautoglm.tasks.classify import check_label_smoothing, labelled_cross_entropy
 from openautoglm.tensors import UNLABELLED, SpotBatch, StepOutput
@@ -45,14 +46,20 @@ class Spot:
         """The same without label smoothing, on the crops whose gesture is known."""
         output = self._step(model, batch, 0.0)
         known = output.target != UNLABELLED
-        return replace(output, preds=output.preds[known], target=output.target[known], image=output.image[known])
+        return replace(
+            output,
+            preds=output.preds[known],
+            target=output.target[known],
+            image=output.image[known],
+            early=tuple(logits[known] for logits in output.early),
+        )
 
     def _step(self, model: nn.Module, batch: SpotBatch, label_smoothing: float) -> StepOutput:
         glance: Any = model.glance
         maps: GlanceMaps = glance(batch.image)
         _, _, height, width = maps.attention.shape
         targets = spot_targets(batch.boxes_px, batch.labels, batch.complete, height=height, width=width, stride=STRIDE)
-        logits = model(batch.crops.image)
+        logits, early = answers(model, batch.crops.image)
         look = labelled_cross_entropy(logits, batch.crops.label, label_smoothing=label_smoothing)
         attention = centre_focal_loss(maps.attention[:, 0], targets)
         box = box_loss(maps.box, batch.boxes_px, targets, stride=STRIDE)
@@ -65,4 +72,5 @@ class Spot:
             target=batch.crops.label,
             image=batch.crops.image,
             parts={name: value.detach() for name, value in parts.items()},
+            early=early,
         )

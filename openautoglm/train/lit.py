@@ -10,8 +10,8 @@ from lightning import LightningModule
 from torch import Tensor, nn
 from torchmetrics.classification import MulticlassAccuracy
 
-from openautoglm.losses import KD, Loss
-from openautoglm.tasks import Classify, Distill, Spot, Task
+from openautoglm.losses import KD, ExitsLoss, Loss
+from openautoglm.tasks import Classify, Distill, Spot, Task, with_exits
 from openautoglm.tensors import Batch, SpotBatch
 from openautoglm.train.optim import OneCycle
 
@@ -20,7 +20,7 @@ class LitTask(LightningModule):
     """Runs a task on a model; the base of the public modules.
 
     Every random number of a step follows from (seed, step), so a resumed training draws what the uninterrupted one
-    would have drawn.
+    would have drawn. Early exits of the model learn along, see ``losses.exits``.
 
     Args:
         model: picture ``(b, 3, h, w)`` to logits ``(b, k)``.
@@ -29,6 +29,7 @@ class LitTask(LightningModule):
         optim: optimizer and schedule.
         seed: of the randomness inside a step.
         learnt: weights of losses, trained and checkpointed with the model's and no part of it.
+        exits: what the model's early exits learn by, if it has some.
     """
 
     def __init__(
@@ -40,10 +41,12 @@ class LitTask(LightningModule):
         optim: OneCycle | None = None,
         seed: int = 0,
         learnt: nn.Module | None = None,
+        exits: ExitsLoss | None = None,
     ) -> None:
         super().__init__()
         self.model, self.task, self.optim, self.seed = model, task, optim or OneCycle(), seed
         self.learnt = learnt if learnt is not None else nn.ModuleDict()
+        self.exits = exits or ExitsLoss()
         self.dev_top1 = MulticlassAccuracy(num_classes=num_classes, average="micro")
 
     def forward(self, image: Tensor) -> Tensor:
@@ -57,7 +60,7 @@ class LitTask(LightningModule):
 
     def training_step(self, batch: Batch | SpotBatch, batch_idx: int) -> Tensor:
         """Loss of a batch, its parts in the log."""
-        output = self.task.train_step(self.model, batch)
+        output = with_exits(self.task.train_step(self.model, batch), self.exits)
         parts = {f"train_{name}": value for name, value in output.parts.items()}
         self.log_dict({"train_loss": output.loss, **parts}, on_step=False, on_epoch=True, batch_size=len(batch.index))
         return output.loss

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from openautoglm.bench.latency import measure
+from openautoglm.bench.latency import Latency, measure
 
 
 def test_interleaves_and_turns_the_order():
@@ -35,3 +35,8 @@ def test_refuses_nonsense():
         measure({})
     with pytest.raises(ValueError, match="at least 1"):
         measure({"a": lambda: None}, rounds=0)
+
+
+def test_a_call_that_does_many_things_tells_the_time_of_one():
+    each = Latency(8.0, 6.0, 10.0, rounds=5, num_threads=1).each_of(4)
+    assert each == Latency(2.0, 1.5, 2.5, rounds=5, num_threads=1)

@@ -17,6 +17,12 @@ from openautoglm.models import create_model
 
 SIZES = {"dims": (16, 24, 32, 32, 40), "depths": (2, 2, 1), "num_heads": 4, "head_dim": 48}
 GLANCE = {"glance_size": 64, "glance_dim": 16, "fusion": "mean"}
+NETS = {
+    "test": {},
+    "deeper": SIZES,
+    "frames": {**SIZES, **GLANCE},
+    "exits": {**SIZES, "exit_stages": [2, 3], "exit_dim": 12},
+}
 
 
 def trained(images, **arguments):
@@ -37,7 +43,7 @@ def losses(images):
     return [lambda net: nn.functional.cross_entropy(net(images(10)), torch.arange(10) % 5)]
 
 
-@pytest.mark.parametrize("arguments", [{}, SIZES, {**SIZES, **GLANCE}], ids=["test", "deeper", "frames"])
+@pytest.mark.parametrize("arguments", NETS.values(), ids=NETS)
 @pytest.mark.parametrize("kind", IMPORTANCES)
 def test_computes_what_the_old_net_does_with_channels_closed(images, arguments, kind):
     net = trained(images, **arguments)
@@ -52,6 +58,8 @@ def test_computes_what_the_old_net_does_with_channels_closed(images, arguments, 
     if net.glance_head is not None:
         for one, other in zip(closed.glance(image), pruned.model.glance(image), strict=True):
             assert torch.allclose(one, other, atol=1e-5)
+    for one, other in zip(closed.all_exits(image), pruned.model.all_exits(image), strict=True):
+        assert torch.allclose(one, other, atol=1e-5)
 
 
 @pytest.mark.parametrize("ratio", [0.9, 0.5, 0.3])

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from openautoglm.artifacts import build_model, load_model, model_config, save_model
+from openautoglm.bench.cost import count_macs
 from openautoglm.models import TeacherMean, TimmClassifier, create_model, list_architectures
 
 
@@ -161,3 +162,78 @@ def test_mean_of_teachers_is_that_of_their_probabilities():
     assert torch.allclose(found.exp(), torch.tensor([[0.55, 0.45]]))
     with pytest.raises(ValueError, match="at least one, got none"):
         TeacherMean(members=[])
+
+
+class TestEarlyExits:
+    def net(self, **arguments):
+        torch.manual_seed(0)
+        return create_model("openautoglm-test", num_classes=3, image_size=64, exit_stages=[2, 3], **arguments).eval()
+
+    def test_parts_of_a_look_are_the_look(self):
+        net, given = self.net(), torch.rand(1, 3, 64, 64)
+        expected = net.all_exits(given)
+        for number, (program, logits) in enumerate(zip(list(net.programs().values())[1:], expected, strict=True)):
+            found = program.module(given)
+            assert program.example[0].shape == given.shape
+            assert program.outputs == (("logits", "map") if number < 2 else ("logits",))
+            if number < 2:
+                found, given = found
+            assert torch.equal(found, logits)
+        assert list(net.programs()) == ["look", "look_1", "look_2", "look_3"]
+
+    @pytest.mark.parametrize("glance", [{}, {"glance_size": 64, "fusion": "mean"}], ids=["crops", "frames"])
+    def test_outputs_together_are_those_of_each_method(self, glance):
+        net, image = self.net(**glance), torch.rand(1, 3, 64, 64)
+        outputs = net.traced()(image)
+        assert torch.equal(outputs[0], net(image))
+        on_graph = net.on_graph(net.traced())
+        for one, other in zip(on_graph.all_exits(image), net.all_exits(image), strict=True):
+            assert torch.equal(one, other)
+        features = net.forward_intermediates(image)
+        programs = net.programs()
+        for number, stage in enumerate(net.exit_stages):
+            logits, feature = (outputs[place] for place in programs[f"look_{number + 1}"].traced)
+            assert torch.equal(logits, net.all_exits(image)[number])
+            assert torch.equal(feature, features[stage])
+            assert torch.equal(outputs[programs[f"look_{number + 2}"].given], features[stage])
+        if glance:
+            for one, other in zip(on_graph.glance(image), net.glance(image), strict=True):
+                assert torch.equal(one, other)
+        else:
+            with pytest.raises(ValueError, match="this net names crops only"):
+                on_graph.glance(image)
+
+    def test_without_exits_nothing_of_them_is_said_or_held(self):
+        plain, exits = create_model("openautoglm-test", num_classes=3), self.net()
+        assert not [name for name in plain.arguments if "exit" in name]
+        assert plain.exit_stages == ()
+        assert list(plain.programs()) == ["look"]
+        assert exits.arguments["exit_stages"] == [2, 3]
+        extra = exits.state_dict().keys() - plain.state_dict().keys()
+        assert extra == {name for name in exits.state_dict() if name.startswith("exits.")}
+
+    def test_the_same_seed_gives_the_same_net_below_the_exits(self):
+        torch.manual_seed(0)
+        plain = create_model("openautoglm-test", num_classes=3, image_size=64).eval()
+        image = torch.rand(2, 3, 64, 64)
+        assert torch.equal(plain(image), self.net()(image))
+
+    def test_saved_and_loaded_it_computes_the_same(self, tmp_path):
+        model = self.net()
+        config = model_config("openautoglm-test", model.arguments, classes=("a", "b", "c"), image_size=64)
+        loaded = load_model(save_model(model, tmp_path, config=config))
+        image = torch.rand(2, 3, 64, 64)
+        for one, other in zip(loaded.all_exits(image), model.all_exits(image), strict=True):
+            assert torch.equal(one, other)
+
+    def test_an_exit_costs_a_few_per_cent(self):
+        net = create_model("openautoglm-small", num_classes=19, exit_stages=[3]).eval()
+        programs = net.programs()
+        whole, *parts = (count_macs(lambda p=p: p.module(*p.example))[0] for p in programs.values())
+        assert 0.01 < sum(parts) / whole - 1 < 0.03
+        assert parts[0] / whole < 0.9
+
+    @pytest.mark.parametrize("stages", [[4], [-1], [3, 2], [3, 3]])
+    def test_no_such_exit(self, stages):
+        with pytest.raises(ValueError, match=r"exit_stages must name maps from 0, the one at 1/2, to 3.*such as \[3\]"):
+            create_model("openautoglm-test", num_classes=3, exit_stages=stages)

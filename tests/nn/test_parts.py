@@ -8,7 +8,15 @@ import pytest
 import torch
 from torch import nn
 
-from openautoglm.nn import ConvNorm, DepthwiseFeedForward, LowRankAttention, Residual, Stem, TransformerBlock
+from openautoglm.nn import (
+    ConvNorm,
+    DepthwiseFeedForward,
+    ExitHead,
+    LowRankAttention,
+    Residual,
+    Stem,
+    TransformerBlock,
+)
 
 
 def transformer() -> TransformerBlock:
@@ -25,6 +33,7 @@ PARTS = {
     "feedforward": (lambda: DepthwiseFeedForward(dim_in=8, dim_out=10, hidden=16, stride=2), 8, (10, 4, 4)),
     "residual": (lambda: Residual(branch=ConvNorm(dim_in=8, dim_out=8)), 8, (8, 8, 8)),
     "transformer": (transformer, 8, (8, 8, 8)),
+    "exit": (lambda: ExitHead(dim_in=8, dim=12, num_classes=5), 8, (5,)),
 }
 
 

@@ -266,5 +266,5 @@ def test_thresholds_of_a_config():
     given = {"hand": 0.2, "nms_iou": 0.6, "sure": 0.9, "crop_margin": 0.2, "max_hands": 3}
     assert Thresholds.from_config({"thresholds": given}) == Thresholds(**given)
     assert Thresholds.from_config({}) == Thresholds()
-    with pytest.raises(ValueError, match=r"sets hnad among its thresholds; known are crop_margin, hand, max_hands"):
+    with pytest.raises(ValueError, match=r"sets hnad among its thresholds; known are crop_margin, exit, hand"):
         Thresholds.from_config({"thresholds": {"hnad": 0.2}})

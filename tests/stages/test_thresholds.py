@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import pytest
+
 from openautoglm.bench.detection import DetectionScores
 from openautoglm.runtime.recognizer import Stats, Thresholds
 from openautoglm.stages.frames import FrameFigures
-from openautoglm.stages.thresholds import choose_thresholds
+from openautoglm.stages.thresholds import Chosen, choose_frame_exit, choose_thresholds
 
 
 def world(ap_at, top1_at):
@@ -65,3 +67,24 @@ def test_a_glance_that_always_costs_too_much_is_never_believed():
     )
     assert chosen.thresholds.sure is None
     assert chosen.looks_saved == 0.0
+
+
+def test_lowest_certainty_of_an_exit_that_costs_little():
+    def recognizer_at(thresholds):
+        early = 0 if thresholds.exit is None else round(100 * (1 - thresholds.exit))
+        return SimpleNamespace(thresholds=thresholds, stats=Stats(num_looks=100, num_early=early))
+
+    def examine(recognizer):
+        sure = recognizer.thresholds.exit
+        top1 = 0.9 if sure is None else 0.9 - 0.1 * (1 - sure)
+        scores = DetectionScores(top1=top1, hand_ap50=0.8, map50=None, num_frames=100, num_hands=100)
+        return FrameFigures(hands=((object(),),) * 100, scores=scores, top1_gold_box=None, latency_ms=1.0)
+
+    before = Chosen(
+        thresholds=Thresholds(hand=0.25), max_loss=0.06, top1=(0.9, 0.9), hand_ap50=(0.8, 0.8), looks_saved=0.0, zoom={}
+    )
+    chosen = choose_frame_exit(recognizer_at, examine, chosen=before, max_loss=0.0205)
+    assert chosen.thresholds == Thresholds(hand=0.25, exit=0.8)
+    assert (chosen.looks_early, chosen.exit_top1) == (0.2, (0.9, pytest.approx(0.88)))
+    none = choose_frame_exit(recognizer_at, examine, chosen=before, max_loss=-1.0)
+    assert (none.thresholds, none.looks_early) == (Thresholds(hand=0.25), 0.0)
