@@ -195,6 +195,7 @@ class _Maximum(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
+        # with four axes XNNPACK turns this one number to channels last; with one it would turn every map, twice
         self.register_buffer("zero", torch.zeros(1, 1, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
