@@ -65,7 +65,13 @@ def exits_run(tiny_words, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
         patch.setenv("OPENAUTOGLM_HOME", str(place / "cache"))
-        words = ["recipe=exits_int8", *given, "stage=[alone,quantize,export,verify,report]", "stages.alone.epochs=2"]
+        words = [
+            "recipe=exits_int8",
+            "model.arguments.exit_stages=[3]",
+            *given,
+            "stage=[alone,quantize,export,verify,report]",
+            "stages.alone.epochs=2",
+        ]
         words += ["stages.quantize.epochs=1", "stages.verify.rounds=2", "stages.verify.max_exit_loss=0.5"]
         assert main(words) == 0
     (run,) = (place / "runs" / "exits_int8").iterdir()
