@@ -140,3 +140,18 @@ def test_guide_shows_what_was_measured(name):
     table = write([build(kind, row) for row in found[key]])
     guide = (ROOT / "docs" / "compression.md").read_text(encoding="utf-8")
     assert table in guide, f"docs/compression.md should show this table:\n\n{table}"
+
+
+def test_guide_shows_the_study_of_distillation():
+    from openautoglm.bench.methods import MethodGain, MethodSummary
+    from openautoglm.report.methods import gains_markdown, methods_markdown
+
+    found = {
+        name: json.loads((ROOT / f"recipes/results/studies/distillation_{name}.json").read_text(encoding="utf-8"))
+        for name in ("synthetic", "hagrid_crops", "sign_digits")
+    }
+    gains = {name: MethodGain(**figures["test"]) for name, figures in found.items()}
+    summaries = [MethodSummary(**method) for method in found["synthetic"]["methods"]]
+    guide = (ROOT / "docs" / "distillation.md").read_text(encoding="utf-8")
+    for table in (methods_markdown(summaries, gains["synthetic"]).partition("\n\n")[0], gains_markdown(gains)):
+        assert table in guide, f"docs/distillation.md should show this table:\n\n{table}"

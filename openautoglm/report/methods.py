@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib
@@ -40,6 +40,23 @@ def methods_markdown(summaries: Sequence[MethodSummary], gain: MethodGain) -> st
         + f"\n\nOn test, {len(gain.seeds)} seeds: {gain.chosen} {means[0]}, {ALONE} {means[1]}, "
         + f"gain {_difference(gain.mean, gain.ci95)} points.\n"
     )
+
+
+def gains_markdown(gains: Mapping[str, MethodGain]) -> str:
+    """The gain of one method on several data sets, in Markdown.
+
+    Args:
+        gains: what was trained and judged on, to its gain.
+    """
+    lines = [
+        "| data | method | seeds | no teacher % | with % | gain, points (95 % interval) |",
+        "|---|---|---:|---:|---:|---:|",
+    ]
+    for data, gain in gains.items():
+        means = [numbers.percent(sum(values) / len(values), unit=False) for values in (gain.alone, gain.distilled)]
+        cells = (data, gain.chosen, str(len(gain.seeds)), *means, _difference(gain.mean, gain.ci95))
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
 
 
 def draw_methods(summaries: Sequence[MethodSummary], gain: MethodGain, path: Path) -> None:
