@@ -28,6 +28,7 @@ class FrameMix:
         sampler: mixes the sources.
         augment: changes to training pictures.
         num_prefetch: training batches that a thread makes ahead, the same ones; 0 for none.
+        train_px: side that training frames are fitted into; None for the size that the net glances at.
     """
 
     source: FrameSource
@@ -40,6 +41,7 @@ class FrameMix:
     sampler: SceneSampler = field(default_factory=SceneSampler)
     augment: SceneAugment = field(default_factory=SceneAugment)
     num_prefetch: int = 0
+    train_px: int | None = None
 
     def data(
         self,
@@ -62,7 +64,7 @@ class FrameMix:
             crops_per_frame=self.crops_per_frame,
             sampler=self.sampler,
             augment=self.augment,
-            image_size=image_size,
+            image_size=self.train_px or image_size,
             crop_size=crop_size,
             batch_size=batch_size,
             small_px=small_px,

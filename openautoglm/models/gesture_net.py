@@ -52,6 +52,8 @@ class GestureNet(nn.Module):
         glance_size: side of the square that a whole frame is scaled to for the glance, a multiple of 32; None for a
             net that names crops only.
         glance_dim: channels of the glance's fused map.
+        near_size: side of the square that the surroundings of a hand are scaled to for a glance of their own, a
+            multiple of 32; None for a net that uses ``glance`` for that too.
         fusion: how the glance joins its three scales.
         hidden: hidden channels of each feed-forward in the order they run, as pruning leaves them; None for
             ``expansion`` times its input's.
@@ -81,12 +83,19 @@ class GestureNet(nn.Module):
         value_dim: int | None = None,
         exit_stages: Sequence[int] | None = None,
         exit_dim: int = 192,
+        near_size: int | None = None,
     ) -> None:
         super().__init__()
-        for name, size in (("image_size", image_size), ("glance_size", glance_size or 32)):
+        for name, size in (
+            ("image_size", image_size),
+            ("glance_size", glance_size or 32),
+            ("near_size", near_size or 32),
+        ):
             if size % 32:
                 raise ValueError(f"{name} must be a multiple of 32, got {size}")
-        self.image_size, self.glance_size = image_size, glance_size
+        if near_size is not None and glance_size is None:
+            raise ValueError(f"near_size={near_size} is for whole frames: give the net a glance_size too, such as 256")
+        self.image_size, self.glance_size, self.near_size = image_size, glance_size, near_size
         self.exit_stages = _checked_exits(exit_stages, len(dims) - 1)
         self.arguments: dict[str, Any] = {
             "num_classes": num_classes,
@@ -106,6 +115,8 @@ class GestureNet(nn.Module):
         self.arguments |= {name: value for name, value in pruned.items() if value is not None}
         if self.exit_stages:
             self.arguments |= {"exit_stages": list(self.exit_stages), "exit_dim": exit_dim}
+        if near_size is not None:
+            self.arguments["near_size"] = near_size
         half, quarter, eighth, sixteenth, last = dims
         widths = _one_each("hidden", hidden, 3 + sum(depths))
         counts = _one_each("heads", heads, depths[1])
@@ -218,18 +229,20 @@ class GestureNet(nn.Module):
     def programs(self) -> dict[str, Program]:
         """What is exported: ``look``, a crop to logits, and for whole frames ``glance``, a frame to maps.
 
-        With early exits also the parts of a look that they cut it into, ``look_1``, ``look_2`` and so on.
+        ``near`` is the glance at a hand's surroundings. With early exits also the parts of a look that they cut it
+        into, ``look_1``, ``look_2`` and so on.
         """
         picture = torch.zeros(1, 3, self.image_size, self.image_size)
         programs = {"look": Program(self, (picture,))}
-        if self.glance_size is not None:
-            programs["glance"] = Program(
-                Glance(_GlanceOf(self)).train(self.training),
-                (torch.zeros(1, 3, self.glance_size, self.glance_size),),
-                outputs=("attention", "box", "logits"),
-                traced=(1, 2, 3),
-                finish=Glance,
-            )
+        for method, size in (("glance", self.glance_size), ("near", self.near_size)):
+            if size is not None:
+                programs[method] = Program(
+                    Glance(_GlanceOf(self)).train(self.training),
+                    (torch.zeros(1, 3, size, size),),
+                    outputs=("attention", "box", "logits"),
+                    traced=(1, 2, 3),
+                    finish=Glance,
+                )
         if self.exits:
             programs |= {f"look_{number + 1}": self._part(number, picture) for number in range(len(self.exits) + 1)}
         return programs

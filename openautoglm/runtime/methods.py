@@ -8,7 +8,7 @@ from itertools import count, takewhile
 from openautoglm.runtime.engines import Engine, open_engine
 from openautoglm.types import Artifact
 
-LOOK, GLANCE = "look", "glance"
+LOOK, GLANCE, NEAR = "look", "glance", "near"
 
 
 def open_methods(artifact: Artifact, runtime: str, num_threads: int) -> dict[str, Engine]:

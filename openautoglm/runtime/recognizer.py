@@ -21,7 +21,7 @@ from PIL import Image
 from openautoglm.runtime.engines import Engine, RuntimeName
 from openautoglm.runtime.exits import DepthExits, softmax
 from openautoglm.runtime.geometry import Box, Placement, letterbox, square_crop
-from openautoglm.runtime.methods import GLANCE, LOOK, open_methods, parts_of_look
+from openautoglm.runtime.methods import GLANCE, LOOK, NEAR, open_methods, parts_of_look
 from openautoglm.runtime.peaks import decode_boxes, find_peaks, suppress
 from openautoglm.runtime.pixels import as_input, as_rgb
 from openautoglm.types import Hand
@@ -110,6 +110,7 @@ class Recognizer:
         glance: finds hands: the letterboxed frame to ``attention`` ``(1, 1, h, w)`` in [0, 1], ``box``
             ``(1, 4, h, w)``, distances to left, top, right and bottom in cells, and ``logits`` ``(1, k, h, w)``;
             None if the net only knows crops.
+        near: the same for the surroundings of a hand, in a size of its own; None uses ``glance``.
         thresholds: what counts as a hand.
         temperature: the look's logits are divided by it, so that scores are calibrated.
         parts: of the look, see ``DepthExits``; none for a net without early exits, or to look to the end.
@@ -124,6 +125,7 @@ class Recognizer:
         look: Engine,
         classes: Sequence[str],
         glance: Engine | None = None,
+        near: Engine | None = None,
         thresholds: Thresholds | None = None,
         temperature: float = 1.0,
         parts: Sequence[Engine] = (),
@@ -134,7 +136,7 @@ class Recognizer:
         self.thresholds = thresholds or Thresholds()
         self.temperature = temperature
         self.stats = Stats()
-        self._look, self._glance = look, glance
+        self._look, self._glance, self._near = look, glance, near
         self._look_size = look.input_shape[-1]
         believed = self.thresholds.exit
         self._exits = DepthExits(parts, sure=believed) if parts and believed is not None else None
@@ -166,6 +168,7 @@ class Recognizer:
         return cls(
             look=engines[LOOK],
             glance=engines.get(GLANCE),
+            near=engines.get(NEAR),
             classes=config["classes"],
             thresholds=Thresholds.from_config(config),
             temperature=config.get("temperature", 1.0),
@@ -219,20 +222,21 @@ class Recognizer:
         found = self._glance_at(picture, glance, whole, self.thresholds.hand)
         if self.thresholds.zoom is None:
             return found
-        closer = [self._zoom(picture, glance, one, self.thresholds.zoom) for one in found]
+        near = self._near or glance
+        closer = [self._zoom(picture, near, one, self.thresholds.zoom) for one in found]
         closer = [one for one in closer if one.attention >= self.thresholds.hand]
         closer.sort(key=lambda one: one.attention, reverse=True)
         boxes_px = np.array([one.box_px for one in closer]).reshape(-1, 4)
         return [closer[index] for index in self._apart(boxes_px)]
 
-    def _zoom(self, picture: Image.Image, glance: Engine, found: _Found, zoom: float) -> _Found:
+    def _zoom(self, picture: Image.Image, near: Engine, found: _Found, zoom: float) -> _Found:
         """The hand as a glance at its surroundings sees it, hardly one if it sees none."""
         self.stats.num_zooms += 1
-        size, margin = glance.input_shape[-1], (zoom - 1) / 2
-        near = square_crop(found.box_px, picture.width, picture.height, size=size, margin=margin)
+        size, margin = near.input_shape[-1], (zoom - 1) / 2
+        around = square_crop(found.box_px, picture.width, picture.height, size=size, margin=margin)
         x0, y0, x1, y1 = found.box_px
         x, y = (x0 + x1) / 2, (y0 + y1) / 2
-        for one in self._glance_at(picture, glance, near, _FAINT):  # strongest first
+        for one in self._glance_at(picture, near, around, _FAINT):  # strongest first
             left, top, right, bottom = one.box_px
             if left < x < right and top < y < bottom:
                 return replace(one, attention=math.sqrt(found.attention * one.attention))

@@ -21,7 +21,7 @@ from openautoglm.data.base import Split
 from openautoglm.data.frames import FrameSet
 from openautoglm.models import Exportable, Program
 from openautoglm.runtime.engines import Engine, Method, Outputs
-from openautoglm.runtime.methods import GLANCE, LOOK, parts_of_look
+from openautoglm.runtime.methods import GLANCE, LOOK, NEAR, parts_of_look
 from openautoglm.runtime.recognizer import Recognizer, Thresholds
 from openautoglm.stages.run import Run
 from openautoglm.types import Artifact, Hand
@@ -60,6 +60,7 @@ def make_recognizer(
     return Recognizer(
         look=engines[LOOK],
         glance=engines.get(GLANCE),
+        near=engines.get(NEAR),
         classes=classes,
         thresholds=thresholds,
         parts=parts_of_look(engines),

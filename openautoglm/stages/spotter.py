@@ -15,7 +15,7 @@ from rich.markup import escape
 from openautoglm.data.contact import contact_sheet
 from openautoglm.data.hands import CROP_MARGIN, crops_of
 from openautoglm.runtime.engines import SUFFIXES
-from openautoglm.runtime.methods import GLANCE
+from openautoglm.runtime.methods import GLANCE, NEAR
 from openautoglm.runtime.recognizer import Thresholds
 from openautoglm.stages.evidence import FOLDER
 from openautoglm.stages.run import Run
@@ -31,7 +31,7 @@ class GlanceFile:
     Attributes:
         name: in the artifact, such as ``"programs/model.glance.pte"``.
         source: where it lies.
-        described: its entry in the manifest, with the glance alone.
+        described: its entry in the manifest, with its glances alone.
     """
 
     name: str
@@ -55,15 +55,14 @@ def tell_crops(run: Run) -> None:
 
 def glance_files(spotter: Artifact, runtimes: Collection[str]) -> list[GlanceFile]:
     """The programs in which a spotter's glance lies, for some runtimes."""
-    return [
-        GlanceFile(
-            name=f"programs/model.{GLANCE}.{SUFFIXES[program['runtime']]}",
-            source=spotter.folder / file,
-            described={"runtime": program["runtime"], "methods": {GLANCE: program["methods"][GLANCE]}},
-        )
-        for file, program in spotter.manifest["programs"].items()
-        if program["runtime"] in runtimes and GLANCE in program["methods"]
-    ]
+    found = []
+    for file, program in spotter.manifest["programs"].items():
+        methods = {name: program["methods"][name] for name in (GLANCE, NEAR) if name in program["methods"]}
+        if program["runtime"] in runtimes and methods:
+            name = f"programs/model.{next(iter(methods))}.{SUFFIXES[program['runtime']]}"
+            described = {"runtime": program["runtime"], "methods": methods}
+            found.append(GlanceFile(name=name, source=spotter.folder / file, described=described))
+    return found
 
 
 def with_glance(config: Mapping[str, Any], spotter: Artifact) -> dict[str, Any]:

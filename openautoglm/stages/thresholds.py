@@ -9,7 +9,8 @@ from openautoglm.runtime.recognizer import Recognizer, Thresholds
 from openautoglm.stages.frames import FrameFigures
 
 _HAND = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5)
-_ZOOM = (None, 2.0, 2.5, 3.0)
+_ZOOM = (None, 1.25, 1.5, 2.0, 2.5, 3.0)
+_MAX_HANDS = (1, 2, 3, 4, 6)
 _SURE = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98, 0.99)
 
 
@@ -19,7 +20,7 @@ class Chosen:
 
     Attributes:
         thresholds: to be stored in the artifact.
-        max_loss: accuracy and average precision that each of the two choices was allowed to cost.
+        max_loss: accuracy and average precision that each of the later choices was allowed to cost.
         top1: of the frames, without and with the glance believed.
         hand_ap50: at the lowest threshold and at the chosen one.
         looks_saved: part of the second looks that the glance made needless.
@@ -45,16 +46,17 @@ def choose_thresholds(
     start: Thresholds,
     max_loss: float,
 ) -> Chosen:
-    """The zoom that finds and names most, then the highest threshold of a hand and the lowest certainty of the glance.
+    """The zoom that finds and names most, then thresholds that cost little.
 
-    Each of the latter two may cost ``max_loss``; a zoom must gain more than that, because it costs a glance a hand.
+    These are the highest of a hand, the fewest hands of a frame and the lowest certainty of the glance. Each may cost
+    ``max_loss``; a zoom must gain more than that, because it costs a glance a hand.
 
     Args:
         recognizer_at: makes the recogniser with some thresholds.
         examine: its figures on dev.
         start: what is not chosen here.
-        max_loss: in hand AP50 for ``hand``, in top-1 for ``sure``; against the lowest threshold and against always
-            looking.
+        max_loss: in hand AP50 and top-1 for ``hand``, against the lowest threshold, and for ``max_hands``, against as
+            many as ``start`` allows; in top-1 for ``sure``, against always looking.
     """
     tried_zooms = {zoom: examine(recognizer_at(replace(start, hand=_HAND[0], sure=None, zoom=zoom))) for zoom in _ZOOM}
     best = max(_ZOOM, key=lambda zoom: _worth(tried_zooms[zoom]) + (max_loss if zoom is None else 0.0))
@@ -63,11 +65,16 @@ def choose_thresholds(
     for hand in _HAND[1:]:
         tried = replace(chosen, hand=hand)
         found = examine(recognizer_at(tried))
-        if _lost(lowest.scores.hand_ap50, found.scores.hand_ap50) > max_loss:
-            break
-        if _lost(lowest.scores.top1, found.scores.top1) > max_loss:
+        if _costs(lowest, found) > max_loss:
             break
         chosen, figures = tried, found
+    all_hands = figures
+    for max_hands in (number for number in _MAX_HANDS if number < start.max_hands):
+        tried = replace(chosen, max_hands=max_hands)
+        found = examine(recognizer_at(tried))
+        if _costs(all_hands, found) <= max_loss:
+            chosen, figures = tried, found
+            break
     looked, looks_saved = figures, 0.0
     for sure in _SURE:
         recognizer = recognizer_at(replace(chosen, sure=sure))
@@ -117,6 +124,12 @@ def _worth(figures: FrameFigures) -> float:
     """Mean of top-1 and hand AP50, as far as they are known."""
     known = [value for value in (figures.scores.top1, figures.scores.hand_ap50) if value is not None]
     return sum(known) / max(1, len(known))
+
+
+def _costs(before: FrameFigures, after: FrameFigures) -> float:
+    """The larger of what is lost in top-1 and in hand AP50."""
+    scores = before.scores, after.scores
+    return max(_lost(*(one.top1 for one in scores)), _lost(*(one.hand_ap50 for one in scores)))
 
 
 def _lost(before: float | None, after: float | None) -> float:

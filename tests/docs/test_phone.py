@@ -78,19 +78,19 @@ def test_crops_are_named_alike(guide, crops):
         assert label == hand.label or hand.score < 0.6
 
 
-@pytest.mark.parametrize(("zoom", "sure"), [(2.0, 0.6), (None, None)])
+@pytest.mark.parametrize(("zoom", "sure"), [(1.5, 0.6), (None, None)])
 def test_hands_are_found_and_named_alike(guide, tmp_path, zoom, sure):
     frames = SyntheticScenes(num_train=24, num_dev=12, num_test=12, num_workers=1, root=tmp_path).load_frames("train")
     tool = Recognizer.from_pretrained(FRAMES, runtime="onnx")
     tool.thresholds = replace(tool.thresholds, zoom=zoom, sure=sure)
     config = {**store.find(FRAMES).config, "thresholds": asdict(tool.thresholds)}
-    glance, look = program(FRAMES, "glance"), program(FRAMES, "look")
+    glance, near, look = (program(FRAMES, method) for method in ("glance", "near", "look"))
     alike: list[bool] = []
     apart_px: list[float] = []
     for row in range(len(frames)):
         frame = np.array(frames.frame(row).image)
         hands = tool.recognize(frame)
-        answers = guide["name_hands"](glance.run_named, look.run, frame, config, 192)
+        answers = guide["name_hands"](glance.run_named, look.run, frame, config, 256, near.run_named, 128)
         sure_ones = [hand for hand in hands if hand.score > 0.3]
         assert len(answers) >= len(sure_ones)
         for hand in sure_ones:
@@ -109,7 +109,7 @@ def test_the_facts_of_the_tables(capsys):
         for entry in store.find(name).manifest["programs"].values():
             for method, described in entry["methods"].items():
                 (given,) = described["inputs"]
-                size = {"look": 96, "glance": 192}[method]
+                size = {"look": 96, "glance": 256, "near": 128}[method]
                 assert given["shape"] == [1, 3, size, size]
                 assert (given["layout"], given["colour_order"], given["value_range"]) == ("NCHW", "RGB", [0.0, 1.0])
                 if entry["runtime"] == "litert":
@@ -121,7 +121,7 @@ def test_the_facts_of_the_tables(capsys):
     assert commands == [["info", CROPS], ["info", FRAMES]]
     for words in commands:
         assert openautoglm(words) == 0
-    assert "glance: image float32 1x3x192x192 -> attention" in capsys.readouterr().out
+    assert "glance: image float32 1x3x256x256 -> attention" in capsys.readouterr().out
 
 
 def test_what_cannot_be_run_says_so():

@@ -42,6 +42,9 @@ class TestEveryModel:
             "look": 64,
             "glance": 96,
         }
+        near = create_model(name, num_classes=5, image_size=64, glance_size=96, near_size=32)
+        assert near.programs()["near"].example[0].shape[-1] == 32
+        assert near.arguments == {**model.arguments, "near_size": 32}
 
     def test_saved_and_loaded_it_computes_the_same(self, name, tmp_path):
         model = create_model(name, num_classes=3, image_size=64)

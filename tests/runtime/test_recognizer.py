@@ -124,6 +124,21 @@ def test_a_closer_glance_sets_the_box():
     assert (tool.stats.num_zooms, len(glance.seen), len(look.seen)) == (1, 2, 1)
 
 
+def test_a_glance_of_its_own_size_sees_the_surroundings():
+    """As above, but the view of 80 px fills 96 px of a smaller glance with 12 x 12 cells."""
+    far = empty_maps()
+    plant(far, (60, 60, 100, 100), (192, 192), attention=0.4)
+    close = {name: values[..., :12, :12].copy() for name, values in empty_maps().items()}
+    close["attention"][0, 0, 5, 5] = 0.9
+    close["box"][0, :, 5, 5] = (44 - 24) / 8, (44 - 24) / 8, (72 - 44) / 8, (60 - 44) / 8
+    glance, near = FakeEngine(SIZE, [far]), FakeEngine(96, [close])
+    look = FakeEngine(CROP, [{"logits": np.array([[0, 0, 9]], np.float32)}])
+    tool = Recognizer(look=look, glance=glance, near=near, classes=CLASSES, thresholds=Thresholds(zoom=2.0))
+    (hand,) = tool.recognize(frame_of(192, 192))
+    assert hand.box_px == pytest.approx((60, 60, 100, 90), abs=0.5)
+    assert (len(glance.seen), len(near.seen), len(look.seen)) == (1, 1, 1)
+
+
 def test_a_hand_that_is_none_from_near_is_hardly_one():
     """Its attention is the root of 0.5 * 0.02, which is 0.1."""
     for hand, num_hands in ((0.05, 1), (0.2, 0)):

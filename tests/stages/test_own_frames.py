@@ -89,7 +89,7 @@ def test_the_artifact_holds_the_glance(run):
     artifact = store.find(run)
     programs = artifact.manifest["programs"]
     assert list(programs["programs/model.pte"]["methods"]) == ["look"]
-    assert list(programs["programs/model.glance.pte"]["methods"]) == ["glance"]
+    assert list(programs["programs/model.glance.pte"]["methods"]) == ["glance", "near"]
     released = store.find(SPOTTER).manifest["files"]["programs/model.pte"]["sha256"]
     assert artifact.manifest["files"]["programs/model.glance.pte"]["sha256"] == released
     assert artifact.config["spotter"] == artifact.manifest["spotter"]["name"] == SPOTTER

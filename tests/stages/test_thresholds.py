@@ -57,7 +57,10 @@ def zooming(gain):
 def test_zoom_is_taken_where_it_gains_more_than_it_may_cost():
     chosen = choose_thresholds(*zooming(0.2), start=Thresholds(), max_loss=0.01)
     assert chosen.thresholds.zoom == 2.5
-    assert chosen.zoom == {"none": (0.6, 0.6), "2.0": (0.6, 0.6), "2.5": (0.8, 0.8), "3.0": (0.6, 0.6)}
+    assert chosen.zoom == {
+        "none": (0.6, 0.6), "1.25": (0.6, 0.6), "1.5": (0.6, 0.6), "2.0": (0.6, 0.6), "2.5": (0.8, 0.8),
+        "3.0": (0.6, 0.6),
+    }  # fmt: skip
     assert choose_thresholds(*zooming(0.005), start=Thresholds(), max_loss=0.01).thresholds.zoom is None
 
 
