@@ -119,8 +119,8 @@ def on_logits(run: Run, losses: Mapping[str, Loss]) -> Mapping[str, Loss]:
         return losses
     left = {name: loss for name, loss in losses.items() if not loss.reads_hints} or {"kd": KD()}
     run.console.print(
-        f"[yellow]![/] {skipped}: a graph that is quantised shows no maps to compare; "
-        f"it learns from the teacher's logits, by {', '.join(left)}"
+        f"[dim]quantize learns from the teacher's logits, by {', '.join(left)}: a quantised graph shows no maps "
+        f"for {skipped}[/]"
     )
     return left
 

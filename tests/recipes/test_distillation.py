@@ -106,6 +106,6 @@ def test_quantization_goes_on_with_the_logits_and_says_so(place, capsys):
     words = ["recipe=rkd", *TINY, "stage=[teach,distill,quantize]"]
     assert main([*words, *(f"stages.{stage}.epochs=1" for stage in ("teach", "distill", "quantize"))]) == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert "rkd: a graph that is quantised shows no maps to compare; it learns from the teacher's logits, by kd" in said
+    assert "quantize learns from the teacher's logits, by kd: a quantised graph shows no maps for rkd" in said
     (run,) = (place / "runs" / "rkd").iterdir()
     assert '"train_kd"' in (run / "quantize" / "curves.json").read_text()

@@ -46,7 +46,7 @@ class SyntheticGestures:
         self,
         *,
         image_size: int = 96,
-        num_train: int = 10_000,
+        num_train: int = 8_000,
         num_dev: int = 1_000,
         num_test: int = 3_000,
         seed: int = 0,
