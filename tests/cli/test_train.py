@@ -8,7 +8,7 @@ import pytest
 
 from openautoglm.cli.train import main
 from openautoglm.data.folder import FolderGestures
-from openautoglm.losses import DKD, KD
+from openautoglm.losses import DKD, AttentionTransfer
 
 
 def only_run() -> Path:
@@ -26,7 +26,7 @@ def test_settings_arrive_at_the_stages(runs):
     assert list(stages) == ["teach", "alone", "distill", "quantize", "export", "verify", "report"]
     assert stages["distill"].epochs == 7
     assert stages["alone"].epochs == 7  # the baseline takes as many steps
-    assert isinstance(stages["distill"].losses["kd"], KD)
+    assert isinstance(stages["distill"].losses["attention"], AttentionTransfer)
 
 
 def test_run_folder_and_run_file(runs):
@@ -44,12 +44,12 @@ def test_run_folder_and_run_file(runs):
 
 def test_losses_are_chosen_and_changed_where_they_are_or_where_they_are_used(runs):
     assert main(["distill=dkd", "distill.dkd.beta=2"]) == 0
-    assert main(["stages.distill.losses.kd.temperature=2"]) == 0
+    assert main(["stages.distill.losses.attention.weight=2"]) == 0
     assert main(["distill=[kd,dkd]"]) == 0
     first, second, third = (stages["distill"].losses for stages in runs.stages)
     assert isinstance(first["dkd"], DKD)
     assert first["dkd"].beta == 2
-    assert second["kd"].temperature == 2
+    assert second["attention"].weight == 2
     assert list(third) == ["kd", "dkd"]
 
 
