@@ -40,6 +40,23 @@ class Batch:
 
 
 @dataclass(frozen=True)
+class NearBatch:
+    """Surroundings of hands as the closer glance sees them, and places that may show none.
+
+    Attributes:
+        image: RGB in [0, 1], ``(b, c, h, w)``.
+        boxes_px: as in ``SpotBatch``, ``(b, m, 4)``.
+        labels: class index, ``UNLABELLED`` or ``EMPTY``, ``(b, m)``.
+        complete: False where hands may be in the picture that have no box, ``(b,)``.
+    """
+
+    image: Tensor
+    boxes_px: Tensor
+    labels: Tensor
+    complete: Tensor
+
+
+@dataclass(frozen=True)
 class SpotBatch:
     """One step's whole frames and the crops of some of their hands.
 
@@ -52,6 +69,7 @@ class SpotBatch:
         index: row of each frame in its split, those of further sources after it, ``(b,)``; -1 where it was composed.
         crops: hands cut out for the second look, in the order of their pictures; their ``index`` is the picture's
             place in this batch or ``NOWHERE``, ``(n,)``.
+        near: closer views of the same frames, for a net that has a glance for them.
     """
 
     image: Tensor
@@ -61,6 +79,7 @@ class SpotBatch:
     to_frame: Tensor
     index: Tensor
     crops: Batch
+    near: NearBatch | None = None
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
-"""Frames made of hand crops: crops pasted with soft edges onto places without hands, so every box is known.
+"""Frames made of hand crops: pasted with soft edges onto places without hands, or over the hands of other frames.
 
-Patches without a hand are pasted in the same way, so that an edge alone says nothing.
+Every box is known. Over a hand, arm and body go on as they do in life; context decides whether pasting helps (Dvornik
+et al., arXiv 1807.07428). Patches without a hand are pasted in the same way, so that an edge alone says nothing.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ _MOST_PATCHES = 2
 _SMALLEST_PART = 0.2
 """Of a frame's sides: a strip beside its hands that is narrower is no background."""
 _MOST_OVERLAP = 0.05
+_COVER = (1.0, 1.25)
+"""Side of a crop over a hand, in sides of its box."""
+Edges = tuple[float, float, float, float]
 _TRIES = 8
 _MASK_PX = 64
 _SOFT = (0.03, 0.05, 0.08)
@@ -40,6 +44,7 @@ class Composer:
         longest_px: longer side of a composed frame.
         hand: longer side of a hand, as a part of ``longest_px``: the smallest and the largest.
         prob_backdrop: drawn backgrounds instead of frames; all of them where no frame has room.
+        prob_swap: crops take the places of hands, where frames with hands were given.
     """
 
     def __init__(
@@ -50,6 +55,7 @@ class Composer:
         longest_px: int = 384,
         hand: tuple[float, float] = (0.08, 0.6),
         prob_backdrop: float = 0.35,
+        prob_swap: float = 0.5,
     ) -> None:
         if not 0 < hand[0] <= hand[1] <= 1:
             raise ValueError(f"hand={list(hand)} should be two parts of the frame's longer side, the smaller first")
@@ -57,10 +63,14 @@ class Composer:
         self.longest_px = longest_px
         self.hand = hand
         self.prob_backdrop = prob_backdrop
+        self.prob_swap = prob_swap
         self._grounds = [(frames, int(row)) for frames in grounds for row in np.flatnonzero(frames.complete)]
+        self._peopled = [(frames, row) for frames, row in self._grounds if frames.num_hands[row]]
 
     def __call__(self, rows: Sequence[int], rng: np.random.Generator) -> Frame:
         """Paste the crops of some rows; one that finds no room is left out."""
+        if self._peopled and rng.random() < self.prob_swap:
+            return self._swapped(rows, rng)
         shape = np.array(_ASPECTS[int(rng.integers(len(_ASPECTS)))])
         width, height = (int(v) for v in np.rint(self.longest_px * shape / shape.max()))
         canvas = self._ground(rng, width, height)
@@ -68,20 +78,36 @@ class Composer:
             side = self._side(rng)
             patch = self._ground(rng, side, max(1, round(side * float(rng.uniform(0.5, 1.0)))))
             _paste(canvas, patch, rng, [])
-        boxes: list[tuple[int, int, int, int]] = []
+        boxes: list[Edges] = []
         labels: list[int] = []
         for row in rows:
             box = _paste(canvas, self._hand(row, self._side(rng)), rng, boxes)
             if box is not None:
                 boxes.append(box)
                 labels.append(int(self.crops.labels[row]))
-        return Frame(
-            image=np.asarray(canvas),
-            boxes_px=np.array(boxes, np.float32).reshape(-1, 4),
-            labels=np.array(labels, np.int64),
-            landmarks_px=np.full((len(boxes), NUM_LANDMARKS, 2), np.nan, np.float32),
-            complete=True,
-        )
+        return _composed(canvas, boxes, labels)
+
+    def _swapped(self, rows: Sequence[int], rng: np.random.Generator) -> Frame:
+        """A frame whose hands are covered by crops, as far as these reach."""
+        frames, row = self._peopled[int(rng.integers(len(self._peopled)))]
+        frame = frames.frame(row)
+        scale = self.longest_px / max(frame.image.shape[:2])
+        height, width = (max(1, round(side * scale)) for side in frame.image.shape[:2])
+        canvas = Image.fromarray(frame.image).resize((width, height), Image.Resampling.BILINEAR)
+        boxes: list[Edges] = [tuple(box) for box in (scale * frame.boxes_px).tolist()]
+        labels: list[int] = frame.labels.tolist()
+        for row, place in zip(rows, rng.permutation(len(boxes)), strict=False):
+            x0, y0, x1, y1 = boxes[place]
+            side = max(4, round(max(x1 - x0, y1 - y0) * float(rng.uniform(*_COVER))))
+            piece = self._hand(row, side)
+            left, top = round((x0 + x1 - piece.width) / 2), round((y0 + y1 - piece.height) / 2)
+            box = (left, top, left + piece.width, top + piece.height)
+            others = [other for number, other in enumerate(boxes) if number != place]
+            if min(left, top) < 0 or box[2] > width or box[3] > height or not _is_apart(box, others):
+                continue
+            canvas.paste(piece, (left, top), _mask(piece, rng))
+            boxes[place], labels[place] = box, int(self.crops.labels[row])
+        return _composed(canvas, boxes, labels)
 
     def _side(self, rng: np.random.Generator) -> int:
         low, high = np.log(self.hand)
@@ -136,24 +162,40 @@ def _cover(image: Image.Image, rng: np.random.Generator, width: int, height: int
     return image.resize((width, height), Image.Resampling.BILINEAR, box=box)
 
 
-def _paste(
-    canvas: Image.Image, piece: Image.Image, rng: np.random.Generator, others: Sequence[tuple[int, int, int, int]]
-) -> tuple[int, int, int, int] | None:
+def _paste(canvas: Image.Image, piece: Image.Image, rng: np.random.Generator, others: Sequence[Edges]) -> Edges | None:
     """Put a piece where it covers no other one; its box, or None if there is no room."""
-    mask = Image.fromarray(_soft_mask(_SOFT[int(rng.integers(len(_SOFT)))])).resize(piece.size)
+    mask = _mask(piece, rng)
     room = np.array(canvas.size) - piece.size
     if (room < 0).any():
         return None
     for place in rng.random((_TRIES, 2)):
         left, top = (int(v) for v in place * (room + 1))
         box = (left, top, left + piece.width, top + piece.height)
-        if all(_shared(box, other) <= _MOST_OVERLAP for other in others):
+        if _is_apart(box, others):
             canvas.paste(piece, (left, top), mask)
             return box
     return None
 
 
-def _shared(one: tuple[int, int, int, int], two: tuple[int, int, int, int]) -> float:
+def _composed(canvas: Image.Image, boxes: Sequence[Edges], labels: Sequence[int]) -> Frame:
+    return Frame(
+        image=np.asarray(canvas),
+        boxes_px=np.array(boxes, np.float32).reshape(-1, 4),
+        labels=np.array(labels, np.int64),
+        landmarks_px=np.full((len(boxes), NUM_LANDMARKS, 2), np.nan, np.float32),
+        complete=True,
+    )
+
+
+def _mask(piece: Image.Image, rng: np.random.Generator) -> Image.Image:
+    return Image.fromarray(_soft_mask(_SOFT[int(rng.integers(len(_SOFT)))])).resize(piece.size)
+
+
+def _is_apart(box: Edges, others: Sequence[Edges]) -> bool:
+    return all(_shared(box, other) <= _MOST_OVERLAP for other in others)
+
+
+def _shared(one: Edges, two: Edges) -> float:
     """Common part of the smaller box."""
     width, height = min(one[2], two[2]) - max(one[0], two[0]), min(one[3], two[3]) - max(one[1], two[1])
     smaller = min((box[2] - box[0]) * (box[3] - box[1]) for box in (one, two))

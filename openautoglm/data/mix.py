@@ -52,8 +52,12 @@ class FrameMix:
         seed: int,
         small_px: int = 128,
         small_epochs: int = 0,
+        near_size: int | None = None,
     ) -> SpotData:
-        """Loaders for a net that glances at ``image_size`` and looks at ``crop_size`` pixels; small at first."""
+        """Loaders for a net that glances at ``image_size``, closer at ``near_size`` and looks at ``crop_size`` pixels.
+
+        The first ``small_epochs`` show frames of ``small_px``.
+        """
         return SpotData(
             source=self.source,
             others=tuple(self.others.values()),
@@ -71,4 +75,5 @@ class FrameMix:
             small_epochs=small_epochs,
             seed=seed,
             num_prefetch=self.num_prefetch,
+            near_size=near_size,
         )

@@ -11,6 +11,9 @@ from openautoglm.data.frames import Frame
 from openautoglm.data.transforms import Augment
 from openautoglm.data.views import Map, view_map
 
+_ELSEWHERE = (0.05, 0.4)
+"""Sides of what a glance may take for a hand, as parts of the frame's longer side."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SceneAugment:
@@ -24,6 +27,9 @@ class SceneAugment:
         prob_keep_hand: the picture shows at least one hand whole, if there is one and it fits.
         crop_margin: context round a hand in a crop on each side, as a part of the box's longer side.
         crop_shift: largest shift of a crop's middle, as a part of the box's longer side.
+        near_zoom: side of a closer view, in sides of the hand's box.
+        near_shift: largest shift of its middle, as a part of the box's longer side.
+        prob_elsewhere: a closer view shows any place of the frame, where a glance may have erred, instead of a hand.
         light: changes of light, colour and sharpness; its geometry is not used.
     """
 
@@ -34,11 +40,15 @@ class SceneAugment:
     prob_keep_hand: float = 0.9
     crop_margin: tuple[float, float] = (-0.05, 0.3)
     crop_shift: float = 0.1
+    near_zoom: tuple[float, float] = (1.1, 2.2)
+    near_shift: float = 0.25
+    prob_elsewhere: float = 0.3
     light: Augment = field(default_factory=lambda: Augment(prob_coarse=0.1, blur_px=1.0))
 
     def __post_init__(self) -> None:
-        for name, (low, high) in (("zoom", self.zoom), ("crop_margin", self.crop_margin)):
-            least = 0 if name == "zoom" else -0.5
+        ranges = (("zoom", self.zoom), ("crop_margin", self.crop_margin), ("near_zoom", self.near_zoom))
+        for name, (low, high) in ranges:
+            least = -0.5 if name == "crop_margin" else 0
             if not least < low <= high:
                 raise ValueError(f"{name}={[low, high]} should be two numbers above {least}, the smaller first")
 
@@ -69,13 +79,31 @@ class SceneAugment:
 
     def crop(self, box_px: NDArray[np.float32], size: int, rng: np.random.Generator, *, mirror: bool) -> Map:
         """Choose what a crop of ``size`` pixels shows round a hand."""
-        corners = box_px.astype(np.float64).reshape(2, 2)
-        longer = max(float((corners[1] - corners[0]).max()), 1.0)
+        middle_px, longer = _middle_and_side(box_px)
         shift = self.crop_shift * longer * rng.uniform(-1.0, 1.0, 2)
         pitch = longer * (1 + 2 * float(rng.uniform(*self.crop_margin))) / size
         return view_map(
-            middle_px=corners.mean(0) + shift,
+            middle_px=middle_px + shift,
             pitch=pitch,
+            size=size,
+            angle=self._angle(rng),
+            mirror=self._mirrored(rng, mirror),
+        )
+
+    def near(self, frame: Frame, size: int, rng: np.random.Generator, *, mirror: bool) -> Map:
+        """Choose what a closer view of ``size`` pixels shows: the surroundings of a hand, or any place."""
+        whole = np.array(frame.image.shape[1::-1], np.float64)
+        elsewhere, chosen = rng.random() < self.prob_elsewhere, rng.random()
+        if len(frame.boxes_px) and not elsewhere:
+            middle_px, longer = _middle_and_side(frame.boxes_px[int(chosen * len(frame.boxes_px))])
+        else:
+            longer = float(whole.max() * np.exp(rng.uniform(*np.log(_ELSEWHERE))))
+            middle_px = whole * rng.random(2)
+        shift = self.near_shift * longer * rng.uniform(-1.0, 1.0, 2)
+        zoom = float(np.exp(rng.uniform(*np.log(self.near_zoom))))
+        return view_map(
+            middle_px=middle_px + shift,
+            pitch=longer * zoom / size,
             size=size,
             angle=self._angle(rng),
             mirror=self._mirrored(rng, mirror),
@@ -87,3 +115,9 @@ class SceneAugment:
 
     def _mirrored(self, rng: np.random.Generator, mirror: bool) -> bool:
         return bool(rng.random() < self.prob_mirror) and mirror
+
+
+def _middle_and_side(box_px: NDArray[np.float32]) -> tuple[NDArray[np.float64], float]:
+    """Of a box: its middle, x and y, and its longer side, a pixel at least."""
+    corners = box_px.astype(np.float64).reshape(2, 2)
+    return corners.mean(0), max(float((corners[1] - corners[0]).max()), 1.0)

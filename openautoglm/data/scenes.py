@@ -20,7 +20,7 @@ from openautoglm.data.sampler import SceneSampler
 from openautoglm.data.scene_augment import SceneAugment
 from openautoglm.data.transforms import to_float
 from openautoglm.data.views import Map, crop_map, letterbox_map, see_hands, take_view
-from openautoglm.tensors import EMPTY, NOWHERE, UNLABELLED, Batch, SpotBatch
+from openautoglm.tensors import EMPTY, NOWHERE, UNLABELLED, Batch, NearBatch, SpotBatch
 
 _GONE, _CUT = 0.25, 0.6
 """A hand of which less than this is visible is left out, or keeps its box without its gesture."""
@@ -28,7 +28,7 @@ _GONE, _CUT = 0.25, 0.6
 
 @dataclass(frozen=True, kw_only=True)
 class _Shown:
-    """One picture of a batch: pixels, hands, map to its frame, and its crops with their labels."""
+    """One picture of a batch: pixels, hands, map to its frame, its crops with their labels, and a closer view."""
 
     image: NDArray[np.uint8]
     boxes_px: NDArray[np.float64]
@@ -37,6 +37,7 @@ class _Shown:
     to_frame: Map
     crops: list[NDArray[np.uint8]]
     crop_labels: list[int]
+    near: _Shown | None = None
 
 
 class SceneLoader:
@@ -59,6 +60,7 @@ class SceneLoader:
         small_px: side of the pictures in the first epochs, see ``TrainLoader``.
         small_epochs: how many epochs are small.
         num_prefetch: batches a thread makes ahead; 0 for none.
+        near_size: side of the closer views, one of each picture's frame; None for none.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class SceneLoader:
         small_px: int = 128,
         small_epochs: int = 0,
         num_prefetch: int = 0,
+        near_size: int | None = None,
     ) -> None:
         self.frames = frames
         self.others = tuple(others)
@@ -94,6 +97,7 @@ class SceneLoader:
         self._shard = shard
         self._small_px, self._small_epochs = min(small_px, image_size), small_epochs
         self._num_prefetch = num_prefetch
+        self._near_size = near_size
         self._starts = np.cumsum([0, *(len(part) for part in (frames, *self.others))])
 
     def __len__(self) -> int:
@@ -139,7 +143,11 @@ class SceneLoader:
         maps = [
             self._augment.crop(frame.boxes_px[hand], self._crop_size, random, mirror=self._mirror) for hand in hands
         ]
-        return _picture(frame, to_frame, size, maps, frame.labels[hands], self._crop_size)
+        shown = _picture(frame, to_frame, size, maps, frame.labels[hands], self._crop_size)
+        if self._near_size is None:
+            return shown
+        closer = self._augment.near(frame, self._near_size, random, mirror=self._mirror)
+        return replace(shown, near=_picture(frame, closer, self._near_size, (), frame.labels[:0], self._crop_size))
 
     def _frame(self, row: int) -> Frame:
         part = int(np.searchsorted(self._starts, row, side="right")) - 1
@@ -161,7 +169,18 @@ class SceneLoader:
             seed=seed,
             epoch=epoch,
         )
-        return _collect(shown, image, crops, rows)
+        batch = _collect(shown, image, crops, rows)
+        near = [one.near for one in shown if one.near is not None]
+        if not near:
+            return batch
+        closer = develop(
+            np.stack([one.image for one in near]),
+            index=numbers,
+            draw=np.full_like(numbers, 1 + self._crops_per_frame),
+            seed=seed,
+            epoch=epoch,
+        )
+        return replace(batch, near=_with_hands(closer, near))
 
 
 class WithCrops:
@@ -252,18 +271,13 @@ def _stacked(shown: Sequence[_Shown], crop_size: int) -> NDArray[np.uint8]:
 
 
 def _collect(shown: Sequence[_Shown], image: torch.Tensor, crops: torch.Tensor, rows: NDArray[np.int64]) -> SpotBatch:
-    most = max(1, *(len(one.labels) for one in shown))
-    boxes_px = np.zeros((len(shown), most, 4), np.float32)
-    labels = np.full((len(shown), most), EMPTY, np.int64)
-    for row, one in enumerate(shown):
-        boxes_px[row, : len(one.labels)] = one.boxes_px
-        labels[row, : len(one.labels)] = one.labels
+    seen = _with_hands(image, shown)
     counts = [len(one.crops) for one in shown]
     return SpotBatch(
         image=image,
-        boxes_px=torch.from_numpy(boxes_px),
-        labels=torch.from_numpy(labels),
-        complete=torch.tensor([one.complete for one in shown]),
+        boxes_px=seen.boxes_px,
+        labels=seen.labels,
+        complete=seen.complete,
         to_frame=torch.from_numpy(np.stack([one.to_frame for one in shown]).astype(np.float32)),
         index=torch.from_numpy(rows.copy()),
         crops=Batch(
@@ -271,4 +285,20 @@ def _collect(shown: Sequence[_Shown], image: torch.Tensor, crops: torch.Tensor, 
             label=torch.tensor([label for one in shown for label in one.crop_labels], dtype=torch.int64),
             index=torch.from_numpy(np.repeat(np.arange(len(shown)), counts)),
         ),
+    )
+
+
+def _with_hands(image: torch.Tensor, shown: Sequence[_Shown]) -> NearBatch:
+    """Pictures with the tables of their hands."""
+    most = max(1, *(len(one.labels) for one in shown))
+    boxes_px = np.zeros((len(shown), most, 4), np.float32)
+    labels = np.full((len(shown), most), EMPTY, np.int64)
+    for row, one in enumerate(shown):
+        boxes_px[row, : len(one.labels)] = one.boxes_px
+        labels[row, : len(one.labels)] = one.labels
+    return NearBatch(
+        image=image,
+        boxes_px=torch.from_numpy(boxes_px),
+        labels=torch.from_numpy(labels),
+        complete=torch.tensor([one.complete for one in shown]),
     )

@@ -20,7 +20,7 @@ from openautoglm.data.scene_augment import SceneAugment
 from openautoglm.data.scenes import FrameLoader, SceneLoader, WithCrops
 from openautoglm.data.splits import align_frames, known_classes
 from openautoglm.data.transforms import Augment
-from openautoglm.tensors import Batch, SpotBatch
+from openautoglm.tensors import Batch, NearBatch, SpotBatch
 
 
 class SpotData(EpochData):
@@ -46,6 +46,7 @@ class SpotData(EpochData):
         seed: of order, composition and augmentation.
         eval_batch_size: frames a step in dev and test.
         num_prefetch: training batches made ahead by a thread; 0 makes them in the main thread.
+        near_size: side of the closer views that training shows beside the frames; None for none.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class SpotData(EpochData):
         seed: int = 0,
         eval_batch_size: int = 64,
         num_prefetch: int = 0,
+        near_size: int | None = None,
     ) -> None:
         super().__init__()
         sizes = {"image_size": image_size, "crop_size": crop_size, "batch_size": batch_size, "compose_px": compose_px}
@@ -97,6 +99,7 @@ class SpotData(EpochData):
         self.seed = seed
         self.eval_batch_size = eval_batch_size
         self.num_prefetch = num_prefetch
+        self.near_size = near_size
         self._sets: dict[Split, FrameSet] = {}
         self._further: tuple[FrameSet, ...] | None = None
         self._crop_set: ImageSet | None = None
@@ -215,6 +218,7 @@ class SpotData(EpochData):
             small_px=self.small_px,
             small_epochs=self.small_epochs,
             num_prefetch=self.num_prefetch,
+            near_size=self.near_size,
         )
 
     def val_dataloader(self) -> FrameLoader:
@@ -228,11 +232,12 @@ class SpotData(EpochData):
     def transfer_batch_to_device(self, batch: SpotBatch, device: torch.device, dataloader_idx: int) -> SpotBatch:  # noqa: ARG002
         """Move the tensors of a batch."""
 
-        def moved(part: SpotBatch | Batch) -> dict[str, torch.Tensor]:
+        def moved(part: SpotBatch | NearBatch | Batch) -> dict[str, torch.Tensor]:
             tensors = {name: value for name, value in vars(part).items() if isinstance(value, torch.Tensor)}
             return {name: value.to(device, non_blocking=True) for name, value in tensors.items()}
 
-        return replace(batch, crops=replace(batch.crops, **moved(batch.crops)), **moved(batch))
+        near = None if batch.near is None else replace(batch.near, **moved(batch.near))
+        return replace(batch, crops=replace(batch.crops, **moved(batch.crops)), near=near, **moved(batch))
 
     def _split(self, split: Split) -> FrameSet:
         if split not in self._sets:

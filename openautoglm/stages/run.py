@@ -193,6 +193,7 @@ class Run:
             small_px=small_px,
             small_epochs=small_epochs,
             seed=self.seed,
+            near_size=self.model_arguments.get("near_size"),
         )
 
     def find_stage(self, stage: str) -> Artifact:

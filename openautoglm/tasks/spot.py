@@ -5,19 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from openautoglm.losses.detection import box_loss, cell_class_loss, centre_focal_loss, spot_targets
 from openautoglm.models import answers
 from openautoglm.nn.glance import STRIDE, GlanceMaps
 from openautoglm.tasks.classify import check_label_smoothing, labelled_cross_entropy
-from openautoglm.tensors import UNLABELLED, SpotBatch, StepOutput
+from openautoglm.tensors import UNLABELLED, NearBatch, SpotBatch, StepOutput
 
 
 class Spot:
     """``look + attention + box_weight · box + cell_weight · cell``: cross-entropy, focal loss, GIoU, cross-entropy.
 
-    The model has two methods: ``glance`` takes frames to ``GlanceMaps``, calling it takes crops to logits.
+    The model has two methods: ``glance`` takes frames to ``GlanceMaps``, calling it takes crops to logits. Where a
+    batch has closer views too, the glance is asked for them as well, by three more losses with the same factors.
 
     Args:
         attention_weight: factor of the loss on hand centres.
@@ -55,22 +57,31 @@ class Spot:
         )
 
     def _step(self, model: nn.Module, batch: SpotBatch, label_smoothing: float) -> StepOutput:
-        glance: Any = model.glance
-        maps: GlanceMaps = glance(batch.image)
-        _, _, height, width = maps.attention.shape
-        targets = spot_targets(batch.boxes_px, batch.labels, batch.complete, height=height, width=width, stride=STRIDE)
         logits, early = answers(model, batch.crops.image)
-        look = labelled_cross_entropy(logits, batch.crops.label, label_smoothing=label_smoothing)
-        attention = centre_focal_loss(maps.attention[:, 0], targets)
-        box = box_loss(maps.box, batch.boxes_px, targets, stride=STRIDE)
-        cell = cell_class_loss(maps.logits, batch.labels, targets)
-        loss = look + self.attention_weight * attention + self.box_weight * box + self.cell_weight * cell
-        parts = {"look": look, "attention": attention, "box": box, "cell": cell}
+        parts = {"look": labelled_cross_entropy(logits, batch.crops.label, label_smoothing=label_smoothing)}
+        parts |= _glance_losses(model, batch)
+        if batch.near is not None:
+            parts |= {f"near_{name}": value for name, value in _glance_losses(model, batch.near).items()}
+        weights = {"attention": self.attention_weight, "box": self.box_weight, "cell": self.cell_weight}
+        weighted = [weights.get(name.removeprefix("near_"), 1.0) * value for name, value in parts.items()]
         return StepOutput(
-            loss=loss,
+            loss=torch.stack(weighted).sum(),
             preds=logits,
             target=batch.crops.label,
             image=batch.crops.image,
             parts={name: value.detach() for name, value in parts.items()},
             early=early,
         )
+
+
+def _glance_losses(model: nn.Module, seen: SpotBatch | NearBatch) -> dict[str, Tensor]:
+    """Of the attention, the boxes and the naming, each unweighted."""
+    glance: Any = model.glance
+    maps: GlanceMaps = glance(seen.image)
+    _, _, height, width = maps.attention.shape
+    targets = spot_targets(seen.boxes_px, seen.labels, seen.complete, height=height, width=width, stride=STRIDE)
+    return {
+        "attention": centre_focal_loss(maps.attention[:, 0], targets),
+        "box": box_loss(maps.box, seen.boxes_px, targets, stride=STRIDE),
+        "cell": cell_class_loss(maps.logits, seen.labels, targets),
+    }

@@ -88,7 +88,7 @@ def test_backgrounds_show_no_hand_and_no_incomplete_frame(make_frame, make_frame
     unsure = red_frame(make_frame, [], complete=False)
     unsure = replace(unsure, image=np.full_like(unsure.image, (0, 0, 255)))
     frames = make_frames([with_hand, unsure])
-    composer = Composer(crops=crops(), grounds=(frames,), prob_backdrop=0.0, longest_px=120)
+    composer = Composer(crops=crops(), grounds=(frames,), prob_backdrop=0.0, prob_swap=0.0, longest_px=120)
     for number in range(30):
         image = composer([], generator(number)).image
         assert (image[..., 0] > 200).all()  # red as the frame, never blue as the hand
@@ -98,13 +98,44 @@ def test_drawn_backgrounds_come_as_often_as_asked_for_and_where_there_is_no_room
     free, full = red_frame(make_frame, []), red_frame(make_frame, [[5, 5, 85, 55]])
 
     def reds(frame, prob_backdrop: float) -> int:
-        composer = Composer(crops=crops(), grounds=(make_frames([frame]),), prob_backdrop=prob_backdrop, longest_px=60)
+        composer = Composer(
+            crops=crops(), grounds=(make_frames([frame]),), prob_backdrop=prob_backdrop, prob_swap=0.0, longest_px=60
+        )
         images = [composer([], generator(number)).image for number in range(60)]
         return sum(bool(((image - [255, 0, 0]) == 0).all(-1).mean() > 0.3) for image in images)
 
     assert reds(free, 0.0) == 60
     assert 15 < reds(free, 0.5) < 50
     assert reds(full, 0.0) == 0
+
+
+def test_crops_take_the_places_of_hands(make_frame, make_frames):
+    frame = red_frame(make_frame, [[30, 20, 40, 40], [60, 10, 70, 30]])
+    frame = replace(frame, labels=np.array([-1, 1]))
+    composer = Composer(crops=crops(boxes=True), grounds=(make_frames([frame]),), prob_swap=1.0, longest_px=180)
+    for number in range(20):
+        swapped = composer([1], generator(number))
+        assert swapped.image.shape == (120, 180, 3)
+        assert swapped.complete
+        boxes = swapped.boxes_px
+        old = 2 * frame.boxes_px
+        changed = [place for place in range(2) if not np.array_equal(boxes[place], old[place])]
+        assert len(changed) == 1
+        place = changed[0]
+        x0, y0, x1, y1 = boxes[place].astype(int)
+        # as high as the hand or a quarter more, in its middle, with the crop's own shape, its pixels and its label
+        assert 40 <= y1 - y0 <= 50
+        assert (boxes[place, :2] + boxes[place, 2:]) / 2 == pytest.approx((old[place, :2] + old[place, 2:]) / 2, abs=1)
+        assert swapped.labels[place] == 0
+        assert swapped.labels[1 - place] == frame.labels[1 - place]
+        assert is_green(swapped.image[y0 + 8 : y1 - 8, x0 + 5 : x1 - 5]).all()
+
+
+def test_a_swap_keeps_clear_of_other_hands_and_of_the_edge(make_frame, make_frames):
+    beside = red_frame(make_frame, [[30, 20, 40, 40], [35, 20, 45, 40], [0, 0, 3, 30]])
+    composer = Composer(crops=crops(boxes=True), grounds=(make_frames([beside]),), prob_swap=1.0, longest_px=90)
+    for number in range(20):
+        assert np.array_equal(composer([0, 1, 2], generator(number)).boxes_px, beside.boxes_px)
 
 
 def test_free_strips_lie_beside_all_hands(make_frame):
