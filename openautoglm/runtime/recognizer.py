@@ -32,6 +32,7 @@ UNKNOWN = "unknown"
 _MAPS = ("attention", "box", "logits")
 _FAINT = 0.02
 """Attention that a closer glance gives at least to a hand that is there."""
+_TINY = 1e-12
 Floats = NDArray[np.float32]
 
 
@@ -43,6 +44,9 @@ class Thresholds:
         hand: attention from which a peak is a hand.
         nms_iou: intersection over union up to which two boxes are two hands.
         sure: probability of a gesture from which the glance is believed and the look saved; None always looks.
+        glance_weight: say of the glance in the name of a hand that is looked at: the probabilities of look and glance,
+            to the powers ``1 - glance_weight`` and ``glance_weight``, are multiplied (Hinton, Training Products of
+            Experts, 2002). 0 asks the look alone.
         crop_margin: added on every side of a crop, as a share of the box's longer side.
         max_hands: hands of a frame at most.
         zoom: side of the surroundings that a further glance sees, in sides of the first glance's box; that glance then
@@ -55,6 +59,7 @@ class Thresholds:
     hand: float = 0.3
     nms_iou: float = 0.5
     sure: float | None = None
+    glance_weight: float = 0.0
     crop_margin: float = 0.1
     max_hands: int = 10
     zoom: float | None = None
@@ -267,6 +272,8 @@ class Recognizer:
             self.stats.num_skipped += 1
             return self._hand(found.box_px, glanced, found.attention)
         looked = self._look_at(picture, self._crop(picture, found.box_px))
+        if weight := self.thresholds.glance_weight:
+            looked = softmax((1 - weight) * np.log(looked + _TINY) + weight * np.log(glanced + _TINY))
         return self._hand(found.box_px, looked, found.attention)
 
     def _crop(self, picture: Image.Image, box_px: Box) -> Placement:

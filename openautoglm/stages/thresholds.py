@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from openautoglm.runtime.recognizer import Recognizer, Thresholds
 from openautoglm.stages.frames import FrameFigures
 
 _HAND = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5)
 _ZOOM = (None, 1.25, 1.5, 2.0, 2.5, 3.0)
+_FREE: tuple[dict[str, Any], ...] = (
+    *({"crop_margin": margin} for margin in (0.0, 0.05, 0.1, 0.15)),
+    *({"glance_weight": weight} for weight in (0.25, 0.5)),
+)
 _MAX_HANDS = (1, 2, 3, 4, 6)
 _SURE = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98, 0.99)
 
@@ -20,9 +25,9 @@ class Chosen:
 
     Attributes:
         thresholds: to be stored in the artifact.
-        max_loss: accuracy and average precision that each of the later choices was allowed to cost.
-        top1: of the frames, without and with the glance believed.
-        hand_ap50: at the lowest threshold and at the chosen one.
+        max_loss: accuracy and average precision that the later choices together were allowed to cost.
+        top1: of the frames, with no work saved and at the end.
+        hand_ap50: the same.
         looks_saved: part of the second looks that the glance made needless.
         zoom: top-1 and hand AP50 with each size of the surroundings that a further glance saw, ``"none"`` without.
         looks_early: part of the second looks that end at an early exit.
@@ -46,41 +51,46 @@ def choose_thresholds(
     start: Thresholds,
     max_loss: float,
 ) -> Chosen:
-    """The zoom that finds and names most, then thresholds that cost little.
+    """What finds and names most, then thresholds that save work and cost little.
 
-    These are the highest of a hand, the fewest hands of a frame and the lowest certainty of the glance. Each may cost
-    ``max_loss``; a zoom must gain more than that, because it costs a glance a hand.
+    First the zoom, which must gain more than ``max_loss``, because it costs a glance a hand, and what costs nothing:
+    the margin of a look's crop and the say of the glance in its answer. Then the highest threshold of a hand, the
+    fewest hands of a frame and the lowest certainty of the glance; together they may cost ``max_loss``.
 
     Args:
         recognizer_at: makes the recogniser with some thresholds.
         examine: its figures on dev.
         start: what is not chosen here.
-        max_loss: in hand AP50 and top-1 for ``hand``, against the lowest threshold, and for ``max_hands``, against as
-            many as ``start`` allows; in top-1 for ``sure``, against always looking.
+        max_loss: in hand AP50 and in top-1, against the lowest threshold of a hand, as many hands as ``start`` allows
+            and always looking.
     """
     tried_zooms = {zoom: examine(recognizer_at(replace(start, hand=_HAND[0], sure=None, zoom=zoom))) for zoom in _ZOOM}
     best = max(_ZOOM, key=lambda zoom: _worth(tried_zooms[zoom]) + (max_loss if zoom is None else 0.0))
-    lowest = tried_zooms[best]
-    chosen, figures = replace(start, hand=_HAND[0], sure=None, zoom=best), lowest
+    chosen, figures = replace(start, hand=_HAND[0], sure=None, zoom=best), tried_zooms[best]
+    for change in _FREE:
+        tried = replace(chosen, **change)
+        found = examine(recognizer_at(tried))
+        if _worth(found) > _worth(figures):
+            chosen, figures = tried, found
+    lowest = figures
     for hand in _HAND[1:]:
         tried = replace(chosen, hand=hand)
         found = examine(recognizer_at(tried))
         if _costs(lowest, found) > max_loss:
             break
         chosen, figures = tried, found
-    all_hands = figures
     for max_hands in (number for number in _MAX_HANDS if number < start.max_hands):
         tried = replace(chosen, max_hands=max_hands)
         found = examine(recognizer_at(tried))
-        if _costs(all_hands, found) <= max_loss:
+        if _costs(lowest, found) <= max_loss:
             chosen, figures = tried, found
             break
-    looked, looks_saved = figures, 0.0
+    looks_saved = 0.0
     for sure in _SURE:
         recognizer = recognizer_at(replace(chosen, sure=sure))
         found = examine(recognizer)
         skipped = recognizer.stats.num_skipped
-        if skipped and _lost(looked.scores.top1, found.scores.top1) <= max_loss:
+        if skipped and _costs(lowest, found) <= max_loss:
             # of the hands that were found: the exam's looks at true boxes are not part of the work
             looks_saved = skipped / sum(len(hands) for hands in found.hands)
             chosen, figures = replace(chosen, sure=sure), found
@@ -88,7 +98,7 @@ def choose_thresholds(
     return Chosen(
         thresholds=chosen,
         max_loss=max_loss,
-        top1=(looked.scores.top1, figures.scores.top1),
+        top1=(lowest.scores.top1, figures.scores.top1),
         hand_ap50=(lowest.scores.hand_ap50, figures.scores.hand_ap50),
         looks_saved=looks_saved,
         zoom={str(zoom or "none"): (it.scores.top1, it.scores.hand_ap50) for zoom, it in tried_zooms.items()},
@@ -121,8 +131,9 @@ def choose_frame_exit(
 
 
 def _worth(figures: FrameFigures) -> float:
-    """Mean of top-1 and hand AP50, as far as they are known."""
-    known = [value for value in (figures.scores.top1, figures.scores.hand_ap50) if value is not None]
+    """Mean of top-1, hand AP50 and mAP50, as far as they are known."""
+    scores = figures.scores
+    known = [value for value in (scores.top1, scores.hand_ap50, scores.map50) if value is not None]
     return sum(known) / max(1, len(known))
 
 

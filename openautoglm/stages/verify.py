@@ -39,7 +39,7 @@ class Verify:
         num_threads: of each runtime.
         cost: also measure what INT8 costs in accuracy, paired, on test, dev and holdout together.
         groups: name to classes whose accuracy is also told apart.
-        max_loss: accuracy on dev that each threshold of a net for whole frames may cost.
+        max_loss: accuracy on dev that the thresholds of a net for whole frames may cost together.
         max_exit_loss: accuracy on dev that it may cost to believe the early exits of a net that has some.
     """
 

@@ -84,6 +84,28 @@ def test_crops_surround_the_hand_unevenly():
     assert 4.5 < np.abs(shifts).max() <= 5
 
 
+def test_closer_views_surround_a_hand_or_any_place(make_frame):
+    frame = make_frame(400, 300, [[200, 100, 240, 180]], [0])
+
+    def middles_and_sides(**options) -> np.ndarray:
+        augment = SceneAugment(prob_turned=0.0, near_zoom=(1.25, 2.0), near_shift=0.2, **options)
+        maps = [augment.near(frame, SIZE, generator(3, number), mirror=False) for number in range(200)]
+        return np.array([[*(to_frame @ [SIZE / 2, SIZE / 2, 1.0]), SIZE * to_frame[0, 0]] for to_frame in maps])
+
+    x, y, sides = middles_and_sides(prob_elsewhere=0.0).T
+    assert 204 <= x.min() < 206  # the middle, 220, and a fifth of the longer side, 80
+    assert 124 <= y.min() < 126
+    assert 154 < y.max() <= 156
+    assert 100 <= sides.min() < 103
+    assert 155 < sides.max() <= 160
+    x, y, sides = middles_and_sides(prob_elsewhere=1.0).T
+    assert x.min() < 50
+    assert x.max() > 350
+    assert sides.min() < 40
+    assert sides.max() > 220
+    assert np.abs(x - 220).max() > 100
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [({"zoom": (0.0, 1.0)}, "zoom"), ({"zoom": (2.0, 1.0)}, "zoom"), ({"crop_margin": (-0.5, 0.1)}, "crop_margin")],

@@ -14,7 +14,7 @@ from openautoglm.data.sampler import SceneSampler
 from openautoglm.data.scene_augment import SceneAugment
 from openautoglm.data.spot import SpotData
 from openautoglm.data.transforms import Augment
-from openautoglm.tensors import EMPTY, NOWHERE, SpotBatch
+from openautoglm.tensors import EMPTY, NOWHERE, NearBatch, SpotBatch
 
 pytestmark = [
     # about Lightning's set-up, not about the data
@@ -84,7 +84,7 @@ def epoch_of(data: SpotData, epoch: int) -> list[SpotBatch]:
 
 
 def tensors(batch: SpotBatch) -> list[torch.Tensor]:
-    fields = [*vars(batch).values(), *vars(batch.crops).values()]
+    fields = [part for seen in (batch, batch.crops, batch.near) if seen is not None for part in vars(seen).values()]
     return [value for value in fields if isinstance(value, torch.Tensor)]
 
 
@@ -135,15 +135,45 @@ def test_plain_crops_join_those_of_the_frames(source):
         module(source, plain_crops=3)
 
 
+def whites_of(seen: SpotBatch | NearBatch) -> list[float]:
+    """The darkest pixel well within each box that is not tiny."""
+    return [
+        float(image[:, y0 + 2 : y1 - 2, x0 + 2 : x1 - 2].min())
+        for image, boxes, labels in zip(seen.image, seen.boxes_px, seen.labels, strict=True)
+        for x0, y0, x1, y1 in boxes[labels != EMPTY].round().int().tolist()
+        if min(x1 - x0, y1 - y0) > 6
+    ]
+
+
+def test_closer_views_stand_beside_the_same_frames_and_crops(source):
+    batches = epoch_of(module(source, near_size=64), 0)
+    plain = epoch_of(module(source), 0)
+    for batch, without in zip(batches, plain, strict=True):
+        assert without.near is None
+        assert torch.equal(batch.image, without.image)
+        assert torch.equal(batch.crops.image, without.crops.image)
+        assert batch.near is not None
+        assert batch.near.image.shape == (len(batch.image), 3, 64, 64)
+        assert (
+            batch.near.boxes_px.shape[0] == batch.near.labels.shape[0] == len(batch.near.complete) == len(batch.image)
+        )
+    assert equal(batches, epoch_of(module(source, near_size=64, num_prefetch=2), 0))
+    assert not equal(batches, epoch_of(module(source, near_size=64, seed=1), 0))
+
+
+def test_closer_views_show_what_their_boxes_say(source):
+    augment = replace(PLAIN, prob_mirror=0.5)
+    near = [batch.near for batch in epoch_of(module(source, near_size=64, augment=augment), 0)]
+    whites = [white for seen in near for white in whites_of(seen)]
+    assert len(whites) > 10
+    assert np.mean(np.array(whites) > 0.99) > 0.9
+    assert any((seen.labels == EMPTY).all(1).any() for seen in near)  # some places show no hand
+
+
 def test_pictures_show_what_their_boxes_say(source):
     """The hands of these frames are white, the rest is darker."""
     augment = replace(PLAIN, zoom=(0.7, 1.8), prob_turned=0.5, rotate_deg=5.0, prob_mirror=0.5)
-    whites = []
-    for batch in epoch_of(module(source, augment=augment), 0):
-        for image, boxes, labels in zip(batch.image, batch.boxes_px, batch.labels, strict=True):
-            for x0, y0, x1, y1 in boxes[labels != EMPTY].round().int().tolist():
-                if min(x1 - x0, y1 - y0) > 6:
-                    whites.append(float(image[:, y0 + 2 : y1 - 2, x0 + 2 : x1 - 2].min()))
+    whites = [white for batch in epoch_of(module(source, augment=augment), 0) for white in whites_of(batch)]
     assert len(whites) > 20
     assert np.mean(np.array(whites) > 0.99) > 0.9
 

@@ -212,6 +212,20 @@ def test_early_exit_believes_a_sure_glance():
     assert (careful.stats.num_looks, careful.stats.num_skipped) == (2, 0)
 
 
+def test_the_glance_has_a_say_in_the_name():
+    maps = empty_maps()
+    plant(maps, (10, 10, 60, 60), (320, 240), attention=0.8, logits=np.log([0.8, 0.1, 0.1]))
+    looked = tuple(np.log([0.3, 0.2, 0.5]))
+
+    def named(weight: float):
+        (hand,) = recognizer(maps, [looked], glance_weight=weight).recognize(frame_of(320, 240))
+        return hand.label, hand.score
+
+    assert named(0.0) == ("palm", pytest.approx(0.8 * 0.5))
+    product = np.array([0.3, 0.2, 0.5]) ** 0.75 * np.array([0.8, 0.1, 0.1]) ** 0.25
+    assert named(0.25) == ("fist", pytest.approx(0.8 * product.max() / product.sum(), abs=1e-5))
+
+
 def test_the_look_sees_the_box_with_its_margin():
     frame = frame_of(400, 300)
     frame[100:152, 200:300] = 255
@@ -281,5 +295,7 @@ def test_thresholds_of_a_config():
     given = {"hand": 0.2, "nms_iou": 0.6, "sure": 0.9, "crop_margin": 0.2, "max_hands": 3}
     assert Thresholds.from_config({"thresholds": given}) == Thresholds(**given)
     assert Thresholds.from_config({}) == Thresholds()
-    with pytest.raises(ValueError, match=r"sets hnad among its thresholds; known are crop_margin, exit, hand"):
+    with pytest.raises(
+        ValueError, match=r"sets hnad among its thresholds; known are crop_margin, exit, glance_weight, hand"
+    ):
         Thresholds.from_config({"thresholds": {"hnad": 0.2}})

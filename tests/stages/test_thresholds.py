@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -40,6 +41,40 @@ def test_highest_hand_and_lowest_sure_that_cost_little():
     assert chosen.thresholds.crop_margin == 0.2
     assert chosen.looks_saved == 0.2
     assert chosen.top1 == (0.9, 0.9)
+
+
+def freely(worth):
+    """Figures that follow from the crop's margin and the glance's say alone."""
+
+    def examine(recognizer):
+        limits = recognizer.thresholds
+        found = worth.get((limits.crop_margin, limits.glance_weight), 0.5)
+        scores = DetectionScores(top1=0.9, hand_ap50=0.8, map50=found, num_frames=100, num_hands=100)
+        return FrameFigures(hands=((object(),),) * 100, scores=scores, top1_gold_box=None, latency_ms=1.0)
+
+    recognizer_at, _ = world(lambda hand: 0.9, lambda sure: 0.9)
+    return recognizer_at, examine
+
+
+def test_what_costs_nothing_is_changed_where_it_gains():
+    gains = {(0.05, 0.0): 0.6, (0.15, 0.0): 0.55, (0.05, 0.5): 0.7, (0.15, 0.5): 0.9}
+    chosen = choose_thresholds(*freely(gains), start=Thresholds(), max_loss=0.0).thresholds
+    assert (chosen.crop_margin, chosen.glance_weight) == (0.05, 0.5)
+    same = choose_thresholds(*freely({}), start=Thresholds(), max_loss=0.0).thresholds
+    assert (same.crop_margin, same.glance_weight) == (0.1, 0.0)
+
+
+def test_all_that_saves_work_costs_no_more_than_was_said_together():
+    recognizer_at, examine = world(lambda hand: 0.9, lambda sure: 0.9)
+
+    def both(recognizer):
+        """Top-1 that both thresholds cost."""
+        figures, limits = examine(recognizer), recognizer.thresholds
+        top1 = 0.9 - max(0.0, limits.hand - 0.2) - (0.0 if limits.sure is None else 0.1 * (1 - limits.sure))
+        return replace(figures, scores=replace(figures.scores, top1=top1))
+
+    chosen = choose_thresholds(recognizer_at, both, start=Thresholds(), max_loss=0.0601).thresholds
+    assert (chosen.hand, chosen.sure) == (0.25, 0.9)  # 0.05 and 0.01
 
 
 def zooming(gain):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from openautoglm.losses import KD
 from openautoglm.models import create_model
 from openautoglm.nn.glance import GlanceMaps
 from openautoglm.tasks import Distill, Spot
-from openautoglm.tensors import EMPTY, UNLABELLED, Batch, SpotBatch
+from openautoglm.tensors import EMPTY, UNLABELLED, Batch, NearBatch, SpotBatch
 
 BOXES = torch.tensor([[[16.0, 8.0, 40.0, 32.0], [0.0, 0.0, 0.0, 0.0]]])
 
@@ -46,6 +47,20 @@ def test_the_right_answer_costs_nothing():
     output = Spot().train_step(Perfect(), batch())
     assert output.loss.item() == pytest.approx(0.0, abs=1e-4)
     assert set(output.parts) == {"look", "attention", "box", "cell"}
+
+
+def test_closer_views_are_judged_like_frames():
+    seen = batch()
+    closer = NearBatch(image=seen.image, boxes_px=seen.boxes_px, labels=seen.labels, complete=seen.complete)
+    output = Spot().train_step(Perfect(), replace(seen, near=closer))
+    assert output.loss.item() == pytest.approx(0.0, abs=1e-4)
+    assert set(output.parts) >= {"near_attention", "near_box", "near_cell"}
+    elsewhere = replace(closer, boxes_px=closer.boxes_px + 8.0)  # one cell further
+    output = Spot(attention_weight=0.5, box_weight=3.0).train_step(Perfect(), replace(seen, near=elsewhere))
+    parts = {name: value.item() for name, value in output.parts.items() if name.startswith("near_")}
+    assert min(parts["near_attention"], parts["near_box"]) > 0.5
+    wanted = 0.5 * parts["near_attention"] + 3.0 * parts["near_box"] + 0.5 * parts["near_cell"]
+    assert output.loss.item() == pytest.approx(wanted, rel=1e-4)
 
 
 def test_each_part_is_weighted():
