@@ -6,7 +6,7 @@ Each training picture follows from (seed, epoch, its number in the epoch) alone,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -18,26 +18,10 @@ from openautoglm.data.frames import Frame, FrameSet
 from openautoglm.data.loader import TrainLoader, ahead
 from openautoglm.data.sampler import SceneSampler
 from openautoglm.data.scene_augment import SceneAugment
+from openautoglm.data.shown import Shown, collect, stack_crops, take_picture, with_hands
 from openautoglm.data.transforms import to_float
-from openautoglm.data.views import Map, crop_map, letterbox_map, see_hands, take_view
-from openautoglm.tensors import EMPTY, NOWHERE, UNLABELLED, Batch, NearBatch, SpotBatch
-
-_GONE, _CUT = 0.25, 0.6
-"""A hand of which less than this is visible is left out, or keeps its box without its gesture."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Shown:
-    """One picture of a batch: pixels, hands, map to its frame, its crops with their labels, and a closer view."""
-
-    image: NDArray[np.uint8]
-    boxes_px: NDArray[np.float64]
-    labels: NDArray[np.int64]
-    complete: bool
-    to_frame: Map
-    crops: list[NDArray[np.uint8]]
-    crop_labels: list[int]
-    near: _Shown | None = None
+from openautoglm.data.views import crop_map, letterbox_map
+from openautoglm.tensors import NOWHERE, Batch, SpotBatch
 
 
 class SceneLoader:
@@ -130,7 +114,7 @@ class SceneLoader:
             ]
             yield self._batch(shown, rows, numbers, epoch)
 
-    def _show(self, row: int, crops: NDArray[np.int64], number: int, epoch: int) -> _Shown:
+    def _show(self, row: int, crops: NDArray[np.int64], number: int, epoch: int) -> Shown:
         random = generator(self._seed, epoch, 1 + int(number))  # zeros at the end of a key do not count
         if row < 0:
             assert self._composer is not None
@@ -143,18 +127,18 @@ class SceneLoader:
         maps = [
             self._augment.crop(frame.boxes_px[hand], self._crop_size, random, mirror=self._mirror) for hand in hands
         ]
-        shown = _picture(frame, to_frame, size, maps, frame.labels[hands], self._crop_size)
+        shown = take_picture(frame, to_frame, size, maps, frame.labels[hands], self._crop_size)
         if self._near_size is None:
             return shown
         closer = self._augment.near(frame, self._near_size, random, mirror=self._mirror)
-        return replace(shown, near=_picture(frame, closer, self._near_size, (), frame.labels[:0], self._crop_size))
+        return replace(shown, near=take_picture(frame, closer, self._near_size, (), frame.labels[:0], self._crop_size))
 
     def _frame(self, row: int) -> Frame:
         part = int(np.searchsorted(self._starts, row, side="right")) - 1
         return (self.frames, *self.others)[part].frame(row - int(self._starts[part]))
 
     def _batch(
-        self, shown: Sequence[_Shown], rows: NDArray[np.int64], numbers: NDArray[np.int64], epoch: int
+        self, shown: Sequence[Shown], rows: NDArray[np.int64], numbers: NDArray[np.int64], epoch: int
     ) -> SpotBatch:
         """Light falls on pictures and crops apart: they need not match, and each depends on its own number."""
         develop, seed = self._augment.light.develop, self._seed
@@ -163,13 +147,13 @@ class SceneLoader:
         )
         counts = np.array([len(one.crops) for one in shown])
         crops = develop(
-            _stacked(shown, self._crop_size),
+            stack_crops(shown, self._crop_size),
             index=np.repeat(numbers, counts),
             draw=1 + np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts),
             seed=seed,
             epoch=epoch,
         )
-        batch = _collect(shown, image, crops, rows)
+        batch = collect(shown, image, crops, rows)
         near = [one.near for one in shown if one.near is not None]
         if not near:
             return batch
@@ -180,7 +164,7 @@ class SceneLoader:
             seed=seed,
             epoch=epoch,
         )
-        return replace(batch, near=_with_hands(closer, near))
+        return replace(batch, near=with_hands(closer, near))
 
 
 class WithCrops:
@@ -233,72 +217,10 @@ class FrameLoader:
             rows = np.arange(start, min(start + self.batch_size, len(self.frames)))
             shown = [self._show(self.frames.frame(int(row))) for row in rows]
             image = to_float(np.stack([one.image for one in shown]))
-            yield _collect(shown, image, to_float(_stacked(shown, self._crop_size)), rows)
+            yield collect(shown, image, to_float(stack_crops(shown, self._crop_size)), rows)
 
-    def _show(self, frame: Frame) -> _Shown:
+    def _show(self, frame: Frame) -> Shown:
         height, width = frame.image.shape[:2]
         maps = [crop_map(box, self._crop_size, margin=self._crop_margin) for box in frame.boxes_px]
         to_frame = letterbox_map(height, width, self._image_size)
-        return _picture(frame, to_frame, self._image_size, maps, frame.labels, self._crop_size)
-
-
-def _picture(
-    frame: Frame,
-    to_frame: Map,
-    image_size: int,
-    crop_maps: Sequence[Map],
-    crop_labels: NDArray[np.int64],
-    crop_size: int,
-) -> _Shown:
-    """Take a picture of a frame and crops of its hands."""
-    seen = see_hands(frame, to_frame, image_size)
-    there = seen.visible >= _GONE
-    return _Shown(
-        image=take_view(frame.image, to_frame, image_size),
-        boxes_px=seen.boxes_px[there].clip(0, image_size),
-        labels=np.where(seen.visible < _CUT, UNLABELLED, frame.labels)[there],
-        complete=frame.complete,
-        to_frame=to_frame,
-        crops=[take_view(frame.image, crop, crop_size) for crop in crop_maps],
-        crop_labels=crop_labels.tolist(),
-    )
-
-
-def _stacked(shown: Sequence[_Shown], crop_size: int) -> NDArray[np.uint8]:
-    """All crops of a batch, ``(n, s, s, 3)``."""
-    crops = [crop for one in shown for crop in one.crops]
-    return np.stack(crops) if crops else np.empty((0, crop_size, crop_size, 3), np.uint8)
-
-
-def _collect(shown: Sequence[_Shown], image: torch.Tensor, crops: torch.Tensor, rows: NDArray[np.int64]) -> SpotBatch:
-    seen = _with_hands(image, shown)
-    counts = [len(one.crops) for one in shown]
-    return SpotBatch(
-        image=image,
-        boxes_px=seen.boxes_px,
-        labels=seen.labels,
-        complete=seen.complete,
-        to_frame=torch.from_numpy(np.stack([one.to_frame for one in shown]).astype(np.float32)),
-        index=torch.from_numpy(rows.copy()),
-        crops=Batch(
-            image=crops,
-            label=torch.tensor([label for one in shown for label in one.crop_labels], dtype=torch.int64),
-            index=torch.from_numpy(np.repeat(np.arange(len(shown)), counts)),
-        ),
-    )
-
-
-def _with_hands(image: torch.Tensor, shown: Sequence[_Shown]) -> NearBatch:
-    """Pictures with the tables of their hands."""
-    most = max(1, *(len(one.labels) for one in shown))
-    boxes_px = np.zeros((len(shown), most, 4), np.float32)
-    labels = np.full((len(shown), most), EMPTY, np.int64)
-    for row, one in enumerate(shown):
-        boxes_px[row, : len(one.labels)] = one.boxes_px
-        labels[row, : len(one.labels)] = one.labels
-    return NearBatch(
-        image=image,
-        boxes_px=torch.from_numpy(boxes_px),
-        labels=torch.from_numpy(labels),
-        complete=torch.tensor([one.complete for one in shown]),
-    )
+        return take_picture(frame, to_frame, self._image_size, maps, frame.labels, self._crop_size)

@@ -166,7 +166,7 @@ class CompressionStudy:
         if self.artifact is not None:
             AutoModel.save_pretrained(load_model(store.find(self.artifact)), place)
             return place
-        run = run_of(self, folder / "training", settings=settings, seed=self.seed)
+        run = run_of(self, folder / "training", model=self.model, settings=settings, seed=self.seed)
         settings.console.print(f"{self.model}: {self.alone(run).note}")
         clean(run.stage_folder("alone"))
         AutoModel.save_pretrained(load_model(run.find_stage("alone")), place)

@@ -126,7 +126,7 @@ class DistillationStudy:
             raise ValueError(f"{place} holds a teacher of other settings or data: give another out=")
         store.write_json(told, {"key": key})
         if not (place / "manifest.json").exists():
-            outcome = self.teach(run_of(self, folder, settings=settings, seed=0))
+            outcome = self.teach(run_of(self, folder, model=self.model, settings=settings, seed=0))
             settings.console.print(f"teacher: {outcome.note}")
             clean(place)
         return str(store.find(place).manifest["files"]["model.safetensors"]["sha256"])
@@ -138,7 +138,7 @@ class DistillationStudy:
         if row.top1_dev is not None:
             return row
         start = time.perf_counter()
-        run = run_of(self, place, settings=settings, seed=seed)
+        run = run_of(self, place, model=self.model, settings=settings, seed=seed)
         model, num_steps = self._trained(run, method, folder / "teach")
         dev = run.load("dev")
         row = replace(

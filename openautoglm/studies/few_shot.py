@@ -205,7 +205,7 @@ class FewShotStudy:
     def _finetuned(self, place: Path, settings: FitSettings, given: GivenPictures) -> tuple[NDArray[np.float32], float]:
         """Logits ``(n, k)`` of the INT8 program on test, and the seconds that it took to make."""
         results = run_stages(
-            run_of(self, place, settings=settings, seed=self.seed, source=given, init=self.model),
+            run_of(self, place, model=self.model, settings=settings, seed=self.seed, source=given, init=self.model),
             {
                 "finetune": replace(self.finetune, num_folds=0),
                 "quantize": self.quantize,
@@ -221,7 +221,7 @@ class FewShotStudy:
         """Test accuracy, in float, of a timm net trained from scratch for as long."""
         shutil.rmtree(place, ignore_errors=True)  # an interrupted one cannot be timed
         torch.manual_seed(self.seed)
-        run = run_of(self, place, settings=settings, seed=self.seed, source=given, model=self.baseline)
+        run = run_of(self, place, model=self.baseline, settings=settings, seed=self.seed, source=given)
         num_classes = len(given.class_names())
 
         def train(epochs: int, name: str) -> torch.nn.Module:

@@ -34,7 +34,7 @@ from openautoglm.stages.export import Export
 from openautoglm.stages.exported import FLOAT, Exported, open_exported
 from openautoglm.stages.loop import run_stages
 from openautoglm.stages.quantize import Quantize
-from openautoglm.stages.run import Run
+from openautoglm.studies.trainings import run_of
 from openautoglm.train import FitSettings
 from openautoglm.zoo import store
 
@@ -98,16 +98,7 @@ class ParetoStudy:
 
     def _made(self, folder: Path, net: str, settings: FitSettings) -> tuple[Exported, Exported]:
         """The INT8 program of a net and its float twin."""
-        run = Run(
-            folder=folder / _slug(net),
-            recipe="pareto",
-            command="",
-            seed=self.seed,
-            source=self.data,
-            model=net,
-            augment=self.augment,
-            settings=settings,
-        )
+        run = run_of(self, folder / _slug(net), model=net, settings=settings, seed=self.seed)
         settings.console.print(f"[bold]{net}[/]")
         export = Export(backends=("executorch",))
         run_stages(run, {"alone": self.alone, "quantize": self.quantize, "export": export})

@@ -25,20 +25,15 @@ class Training(Protocol):
         """Changes to training pictures."""
         ...
 
-    @property
-    def model(self) -> str:
-        """Name of the architecture."""
-        ...
-
 
 def run_of(
     study: Training,
     folder: Path,
     *,
+    model: str,
     settings: FitSettings,
     seed: int,
     source: Source | None = None,
-    model: str | None = None,
     model_arguments: Mapping[str, Any] | None = None,
     init: str | None = None,
 ) -> Run:
@@ -47,10 +42,10 @@ def run_of(
     Args:
         study: whose.
         folder: of the training.
+        model: architecture.
         settings: trainer and console.
         seed: of everything random.
         source: pictures, where they are not the study's own.
-        model: architecture, where it is another than the study's.
         model_arguments: its arguments besides classes and input size.
         init: released name or folder whose weights it starts from.
     """
@@ -60,7 +55,7 @@ def run_of(
         command="",
         seed=seed,
         source=study.data if source is None else source,
-        model=study.model if model is None else model,
+        model=model,
         model_arguments=model_arguments or {},
         init=init,
         augment=study.augment,

@@ -12,6 +12,7 @@ from torch import nn
 
 from openautoglm.export.backend import ExportedInput, get_backend
 from openautoglm.runtime.engines import open_engine
+from openautoglm.stages.export import inputs_of
 
 pytest.importorskip("executorch")
 RUNTIMES = ("executorch", "litert", "onnx")
@@ -46,11 +47,7 @@ def quantised(folder, *, runtimes=RUNTIMES, **arguments) -> Exits:
     for name in runtimes:
         backend, programs = get_backend(name), net.eval().programs()
         modules = convert_programs(qat, programs, fold_quantize=backend.fold_quantize)
-        inputs = {
-            method: ExportedInput(modules[method], program.example, program.outputs)
-            for method, program in programs.items()
-        }
-        files[name] = backend.export(inputs, folder / f"model.{backend.suffix}", quantized=True)
+        files[name] = backend.export(inputs_of(modules, programs), folder / f"model.{backend.suffix}", quantized=True)
     return Exits(net, qat, files)
 
 

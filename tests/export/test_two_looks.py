@@ -10,8 +10,9 @@ import pytest
 import torch
 from torch import nn
 
-from openautoglm.export.backend import ExportedInput, get_backend
+from openautoglm.export.backend import get_backend
 from openautoglm.runtime.engines import open_engine
+from openautoglm.stages.export import inputs_of
 
 pytest.importorskip("executorch")
 METHODS = {"look": ("logits",), "glance": ("attention", "box", "logits")}
@@ -48,11 +49,7 @@ def looks(tmp_path_factory) -> TwoLooks:
         backend = get_backend(name)
         programs = net.eval().programs()
         modules = convert_programs(qat, programs, fold_quantize=backend.fold_quantize)
-        inputs = {
-            method: ExportedInput(modules[method], program.example, program.outputs)
-            for method, program in programs.items()
-        }
-        files[name] = backend.export(inputs, folder / f"model.{backend.suffix}", quantized=True)
+        files[name] = backend.export(inputs_of(modules, programs), folder / f"model.{backend.suffix}", quantized=True)
     return TwoLooks(net, qat, files)
 
 
