@@ -70,6 +70,8 @@ class SpotBatch:
         crops: hands cut out for the second look, in the order of their pictures; their ``index`` is the picture's
             place in this batch or ``NOWHERE``, ``(n,)``.
         near: closer views of the same frames, for a net that has a glance for them.
+        frame_label: gesture of a picture that is known by one while no hand of it has a box, else ``UNLABELLED``,
+            ``(b,)``; None where no picture is.
     """
 
     image: Tensor
@@ -80,6 +82,7 @@ class SpotBatch:
     index: Tensor
     crops: Batch
     near: NearBatch | None = None
+    frame_label: Tensor | None = None
 
 
 @dataclass(frozen=True)

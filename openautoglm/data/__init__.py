@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from openautoglm.data.contact import frame_sheet as frame_sheet
     from openautoglm.data.folder import FolderGestures as FolderGestures
     from openautoglm.data.hagrid import HagridFrames as HagridFrames
+    from openautoglm.data.labelled_frames import LabelledFrames as LabelledFrames
     from openautoglm.data.module import GestureData as GestureData
     from openautoglm.data.parquet import ParquetGestures as ParquetGestures
     from openautoglm.data.sampler import BalancedSampler as BalancedSampler
@@ -28,6 +29,7 @@ _HOMES = {
     "FolderGestures": "folder",
     "GestureData": "module",
     "HagridFrames": "hagrid",
+    "LabelledFrames": "labelled_frames",
     "ParquetGestures": "parquet",
     "SceneAugment": "scene_augment",
     "SceneSampler": "sampler",
@@ -44,6 +46,7 @@ __all__ = [
     "FolderGestures",
     "GestureData",
     "HagridFrames",
+    "LabelledFrames",
     "ParquetGestures",
     "SceneAugment",
     "SceneSampler",

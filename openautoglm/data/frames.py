@@ -26,6 +26,7 @@ class Frame:
         labels: class index of each hand or ``-1`` where its gesture is not known, ``(m,)`` int64.
         landmarks_px: ``(m, 21, 2)`` float32, NaN where there are none.
         complete: False where hands may be in the frame that have no box: its background teaches nothing.
+        label: class index of the gesture that the frame is known by, or ``-1``.
     """
 
     image: NDArray[np.uint8]
@@ -33,6 +34,12 @@ class Frame:
     labels: NDArray[np.int64]
     landmarks_px: NDArray[np.float32]
     complete: bool
+    label: int = -1
+
+    @property
+    def is_label_only(self) -> bool:
+        """Whether a gesture is known to be in the frame and nothing says where."""
+        return self.label >= 0 and not self.complete and not len(self.boxes_px)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +89,7 @@ class FrameSet:
             labels=self.labels[hands],
             landmarks_px=self.landmarks_px[hands],
             complete=bool(self.complete[row]),
+            label=int(self.frame_labels[row]),
         )
 
     @cached_property

@@ -24,7 +24,8 @@ class SceneAugment:
         rotate_deg: largest rotation of a frame or a crop.
         prob_turned: rotated at all; the others are resized as they are at inference.
         prob_mirror: mirrored, where the source says that a mirrored hand keeps its label.
-        prob_keep_hand: the picture shows at least one hand whole, if there is one and it fits.
+        prob_keep_hand: the picture shows at least one hand whole, if there is one and it fits; a frame without boxes
+            that is known by a gesture is always shown whole.
         crop_margin: context round a hand in a crop on each side, as a part of the box's longer side.
         crop_shift: largest shift of a crop's middle, as a part of the box's longer side.
         near_zoom: side of a closer view, in sides of the hand's box.
@@ -55,7 +56,8 @@ class SceneAugment:
     def view(self, frame: Frame, size: int, rng: np.random.Generator, *, mirror: bool) -> Map:
         """Choose what a picture of ``size`` pixels shows of a frame."""
         height, width = frame.image.shape[:2]
-        low, high = np.log(self.zoom)
+        # a hand that may be anywhere must not be cut off
+        low, high = np.log(np.minimum(self.zoom, 1.0) if frame.is_label_only else self.zoom)
         pitch = max(width, height) / size / float(np.exp(rng.uniform(low, high)))
         reach, whole = pitch * size, np.array([width, height], np.float64)
         # the frame lies inside the picture, or the picture inside the frame

@@ -29,6 +29,7 @@ class Shown:
         to_frame: map from pixels of ``image`` to those of its frame.
         crops: hands cut out, ``(s, s, 3)`` each.
         crop_labels: their classes.
+        frame_label: the frame's gesture where nothing says which hand makes it, else ``UNLABELLED``.
         near: a closer view of the same frame.
     """
 
@@ -39,6 +40,7 @@ class Shown:
     to_frame: Map
     crops: list[NDArray[np.uint8]]
     crop_labels: list[int]
+    frame_label: int = UNLABELLED
     near: Shown | None = None
 
 
@@ -70,6 +72,7 @@ def take_picture(
         to_frame=to_frame,
         crops=[take_view(frame.image, crop, crop_size) for crop in crop_maps],
         crop_labels=crop_labels.tolist(),
+        frame_label=frame.label if frame.is_label_only else UNLABELLED,
     )
 
 
@@ -83,6 +86,7 @@ def collect(shown: Sequence[Shown], image: torch.Tensor, crops: torch.Tensor, ro
     """A batch of pictures and crops that were developed, ``(b, 3, h, w)`` and ``(n, 3, s, s)``, and rows of frames."""
     seen = with_hands(image, shown)
     counts = [len(one.crops) for one in shown]
+    frame_label = torch.tensor([one.frame_label for one in shown])
     return SpotBatch(
         image=image,
         boxes_px=seen.boxes_px,
@@ -95,6 +99,7 @@ def collect(shown: Sequence[Shown], image: torch.Tensor, crops: torch.Tensor, ro
             label=torch.tensor([label for one in shown for label in one.crop_labels], dtype=torch.int64),
             index=torch.from_numpy(np.repeat(np.arange(len(shown)), counts)),
         ),
+        frame_label=frame_label if (frame_label != UNLABELLED).any() else None,
     )
 
 

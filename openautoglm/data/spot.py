@@ -264,7 +264,8 @@ class SpotData(EpochData):
 
 def _check(frames: FrameSet) -> None:
     """Refuse what nothing can be learnt from."""
-    present = np.unique(frames.labels[frames.labels >= 0])
+    labels = np.concatenate([frames.labels, frames.frame_labels])
+    present = np.unique(labels[labels >= 0])
     if len(present) < 2:
         only = ", ".join(frames.classes[row] for row in present) or "none"
         raise ValueError(

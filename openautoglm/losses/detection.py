@@ -18,6 +18,8 @@ from openautoglm.tensors import EMPTY
 
 _CENTRAL = 0.25  # of a box's sides: cells nearer to its centre than this learn its box and gesture
 _SPREAD = 1 / 6  # deviation of the centre's bell, as a fraction of the box's sides
+_FAR = 0.01  # of a bell: less is outside of the hand
+_ANOTHER = 0.3  # attention from which a cell outside of the one known hand may be a further one
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,26 @@ def spot_targets(
     smallest, owner = area.min(dim=1)
     owner = torch.where(torch.isfinite(smallest), owner, -1)
     heat = bells.amax(dim=1)
-    return SpotTargets(heat=heat, owner=owner, known=complete[:, None, None] | (heat > 0.01))
+    return SpotTargets(heat=heat, owner=owner, known=complete[:, None, None] | (heat > _FAR))
+
+
+def label_targets(
+    attention: Float[Tensor, "b 1 h w"], boxes_px: Float[Tensor, "b 4"], label: Int[Tensor, b], *, stride: int
+) -> SpotTargets:
+    """What the maps should say if the boxes are right; what looks like a further hand is left alone.
+
+    Args:
+        attention: in [0, 1], ``(b, 1, h, w)``.
+        boxes_px: in pixels of the input, ``(b, 4)``.
+        label: the gesture of each picture or ``EMPTY``, from which nothing is learnt, ``(b,)``.
+        stride: pixels a cell.
+    """
+    _, _, height, width = attention.shape
+    everywhere = torch.ones(len(label), dtype=torch.bool, device=label.device)
+    targets = spot_targets(boxes_px[:, None], label[:, None], everywhere, height=height, width=width, stride=stride)
+    is_further = (attention[:, 0] >= _ANOTHER) & (targets.heat < _FAR)
+    known = targets.known & ~is_further & (label != EMPTY)[:, None, None]
+    return SpotTargets(heat=targets.heat, owner=targets.owner, known=known)
 
 
 def centre_focal_loss(

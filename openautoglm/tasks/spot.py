@@ -7,19 +7,24 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-from openautoglm.losses.detection import box_loss, cell_class_loss, centre_focal_loss, spot_targets
+from openautoglm.losses.detection import box_loss, cell_class_loss, centre_focal_loss, label_targets, spot_targets
 from openautoglm.models import answers
+from openautoglm.nn.crop import crop_resize
+from openautoglm.nn.evidence import evidence_box, pooled_logits
 from openautoglm.nn.glance import STRIDE, GlanceMaps
 from openautoglm.tasks.classify import check_label_smoothing, labelled_cross_entropy
-from openautoglm.tensors import UNLABELLED, NearBatch, SpotBatch, StepOutput
+from openautoglm.tensors import EMPTY, UNLABELLED, NearBatch, SpotBatch, StepOutput
 
 
 class Spot:
     """``look + attention + box_weight · box + cell_weight · cell``: cross-entropy, focal loss, GIoU, cross-entropy.
 
-    The model has two methods: ``glance`` takes frames to ``GlanceMaps``, calling it takes crops to logits. Where a
-    batch has closer views too, the glance is asked for them as well, by three more losses with the same factors.
+    Closer views of a batch cost the glance's three losses again, with the same factors. A picture that is known by a
+    gesture alone costs its pooled naming; where the evidence for the gesture is, the net looks and learns, see
+    ``nn.evidence``. The model has two methods: ``glance`` takes frames to ``GlanceMaps``, calling it takes crops to
+    logits.
 
     Args:
         attention_weight: factor of the loss on hand centres.
@@ -57,27 +62,36 @@ class Spot:
         )
 
     def _step(self, model: nn.Module, batch: SpotBatch, label_smoothing: float) -> StepOutput:
-        logits, early = answers(model, batch.crops.image)
-        parts = {"look": labelled_cross_entropy(logits, batch.crops.label, label_smoothing=label_smoothing)}
-        parts |= _glance_losses(model, batch)
+        glance: Any = model.glance
+        maps: GlanceMaps = glance(batch.image)
+        crops, label = batch.crops.image, batch.crops.label
+        parts = _glance_losses(maps, batch)
         if batch.near is not None:
-            parts |= {f"near_{name}": value for name, value in _glance_losses(model, batch.near).items()}
+            parts |= {
+                f"near_{name}": value for name, value in _glance_losses(glance(batch.near.image), batch.near).items()
+            }
+        if batch.frame_label is not None:
+            rows = torch.nonzero(batch.frame_label != UNLABELLED)[:, 0]
+            label_only, boxes = _label_losses(GlanceMaps(*(part[rows] for part in maps)), batch.frame_label[rows])
+            parts |= {f"label_{name}": value for name, value in label_only.items()}
+            crops = torch.cat([crops, crop_resize(batch.image[rows], boxes, size=crops.shape[-1])])
+            label = torch.cat([label, batch.frame_label[rows]])
+        logits, early = answers(model, crops)
+        parts["look"] = labelled_cross_entropy(logits, label, label_smoothing=label_smoothing)
         weights = {"attention": self.attention_weight, "box": self.box_weight, "cell": self.cell_weight}
-        weighted = [weights.get(name.removeprefix("near_"), 1.0) * value for name, value in parts.items()]
+        weighted = [weights.get(name.rpartition("_")[2], 1.0) * value for name, value in parts.items()]
         return StepOutput(
             loss=torch.stack(weighted).sum(),
             preds=logits,
-            target=batch.crops.label,
-            image=batch.crops.image,
+            target=label,
+            image=crops.detach(),
             parts={name: value.detach() for name, value in parts.items()},
             early=early,
         )
 
 
-def _glance_losses(model: nn.Module, seen: SpotBatch | NearBatch) -> dict[str, Tensor]:
+def _glance_losses(maps: GlanceMaps, seen: SpotBatch | NearBatch) -> dict[str, Tensor]:
     """Of the attention, the boxes and the naming, each unweighted."""
-    glance: Any = model.glance
-    maps: GlanceMaps = glance(seen.image)
     _, _, height, width = maps.attention.shape
     targets = spot_targets(seen.boxes_px, seen.labels, seen.complete, height=height, width=width, stride=STRIDE)
     return {
@@ -85,3 +99,22 @@ def _glance_losses(model: nn.Module, seen: SpotBatch | NearBatch) -> dict[str, T
         "box": box_loss(maps.box, seen.boxes_px, targets, stride=STRIDE),
         "cell": cell_class_loss(maps.logits, seen.labels, targets),
     }
+
+
+def _label_losses(maps: GlanceMaps, label: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+    """The same for pictures that are known by a label ``(b,)`` alone, and their boxes as fractions, ``(b, 4)``.
+
+    What was found is learnt as if it were true where the glance as a whole names the picture right.
+    """
+    attention = maps.attention.sigmoid()
+    pooled = pooled_logits(attention, maps.logits)
+    boxes = evidence_box(attention, maps.logits, label)
+    _, _, height, width = attention.shape
+    boxes_px = boxes.detach() * (STRIDE * boxes.new_tensor([width, height, width, height]))
+    understood = torch.where(pooled.argmax(dim=1) == label, label, torch.full_like(label, EMPTY))
+    targets = label_targets(attention.detach(), boxes_px, understood, stride=STRIDE)
+    return {
+        "cell": functional.cross_entropy(pooled, label),
+        "attention": centre_focal_loss(maps.attention[:, 0], targets),
+        "box": box_loss(maps.box, boxes_px[:, None], targets, stride=STRIDE),
+    }, boxes

@@ -63,6 +63,41 @@ def test_closer_views_are_judged_like_frames():
     assert output.loss.item() == pytest.approx(wanted, rel=1e-4)
 
 
+def test_a_picture_known_by_its_gesture_alone_is_looked_into_where_the_gesture_is():
+    seen = batch()
+    known = replace(
+        seen,
+        boxes_px=torch.zeros(1, 1, 4),
+        labels=torch.tensor([[EMPTY]]),
+        complete=torch.tensor([False]),
+        frame_label=torch.tensor([2]),
+        crops=Batch(torch.rand(0, 3, 32, 32), torch.zeros(0, dtype=torch.long), torch.zeros(0, dtype=torch.long)),
+    )
+    looks = []
+
+    class Watching(Perfect):
+        def forward(self, crops):
+            looks.append(crops)
+            return super().forward(crops)
+
+    output = Spot().train_step(Watching(), known)
+    assert output.target.tolist() == [2]
+    assert output.preds.argmax(dim=1).tolist() == [2]
+    assert {"label_cell", "label_attention", "label_box"} <= set(output.parts)
+    assert output.parts["look"].item() == pytest.approx(0.0, abs=1e-4)
+    assert output.parts["label_cell"].item() == pytest.approx(0.0, abs=1e-2)
+    # the crop shows the surroundings of the hand at (28, 20), not the whole picture
+    blot = torch.zeros(1, 3, 64, 64)
+    blot[:, :, 18:22, 26:30] = 1.0
+    Spot().train_step(Watching(), replace(known, image=blot))
+    assert looks[-1].shape == (1, 3, 32, 32)
+    assert looks[-1].mean() > 4 * blot.mean()
+    wrong = Spot().train_step(Watching(), replace(known, frame_label=torch.tensor([1])))
+    assert wrong.loss > 5
+    # it was not understood, so where it lies is not learnt
+    assert wrong.parts["label_attention"].item() == wrong.parts["label_box"].item() == 0.0
+
+
 def test_each_part_is_weighted():
     class Shifted(Perfect):
         def glance(self, image):
