@@ -23,7 +23,8 @@ _log = logging.getLogger(__name__)
 class LabelledFrames:
     """Frames of ``root/<gesture>/`` or ``root/<split>/<gesture>/``, of a zip of these, or of videos in their places.
 
-    Each shows a hand that makes the gesture; training finds it by that alone, and figures are top-1 of the frame.
+    Each shows a hand that makes the gesture. A net that has learnt boxes elsewhere, such as a released spotter, finds
+    the hand by that alone and learns from it; figures are top-1 of the frame.
 
     Args:
         root: folder or zip file.

@@ -1,64 +1,63 @@
 """Where is the hand of a picture that is known by a gesture alone?
 
-The evidence for the gesture at a cell is attention times the probability that the cell gives to it; the hand lies round
-its peak. Training takes that for true, as joint training on detection and classification data takes the box that
-explains a label best (YOLO9000, arXiv 1612.08242, section 4).
+The evidence for the gesture at a cell is attention times the probability that the cell gives to it. The box that the
+net predicts where that is largest is taken for true, as joint training on detection and classification data takes the
+box that explains a label best (YOLO9000, arXiv 1612.08242, section 4). Boxes themselves have to be learnt elsewhere.
 """
 
 from __future__ import annotations
 
-import math
-
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn import functional as F
 
-from openautoglm.nn.crop import moment_box
-
-_OF_PEAK = 0.25
-"""Part of the peak's evidence from which a cell belongs to the hand."""
-_BELL = math.sqrt(3 / (1 - _OF_PEAK * math.log(1 / _OF_PEAK) / (1 - _OF_PEAK)))
-"""Side of a hand over that of the uniform region with the variance of its bell, a Gaussian of a sixth of the hand's
-side, of which the cells below ``_OF_PEAK`` are cut off."""
+from openautoglm.nn.glance import STRIDE, GlanceMaps
 
 
-def pooled_logits(attention: Float[Tensor, "b 1 h w"], logits: Float[Tensor, "b k h w"]) -> Float[Tensor, "b k"]:
-    """Mean of the cells' logits, weighted by attention: attention-based pooling (arXiv 1802.04712, section 2.4).
-
-    Args:
-        attention: in [0, 1], ``(b, 1, h, w)``.
-        logits: of the gestures, ``(b, k, h, w)``.
-    """
+def pooled_logits(maps: GlanceMaps) -> Float[Tensor, "b k"]:
+    """Mean of the cells' logits, weighted by attention: attention-based pooling (arXiv 1802.04712, section 2.4)."""
+    attention = maps.attention.sigmoid()
     weights = attention / attention.sum(dim=(2, 3), keepdim=True).clamp(min=1e-6)
-    return (weights * logits).sum(dim=(2, 3))
+    return (weights * maps.logits).sum(dim=(2, 3))
 
 
-def evidence_box(
-    attention: Float[Tensor, "b 1 h w"], logits: Float[Tensor, "b k h w"], label: Int[Tensor, b]
-) -> Float[Tensor, "b 4"]:
-    """Box of the evidence for a gesture round its peak; differentiable.
+def box_of_gesture(maps: GlanceMaps, label: Int[Tensor, b]) -> Float[Tensor, "b 4"]:
+    """The predicted box at the strongest evidence for a gesture; nothing is learnt through it.
 
     Args:
-        attention: in [0, 1], ``(b, 1, h, w)``.
-        logits: of the gestures, ``(b, k, h, w)``.
+        maps: of a glance, ``(b, _, h, w)``.
         label: the gesture of each picture, ``(b,)``.
 
     Returns:
-        x0, y0, x1, y1 as fractions of width and height, ``(b, 4)``.
+        x0, y0, x1, y1 in pixels of the glance's input, ``(b, 4)``; may reach over the edge.
     """
-    probability = logits.softmax(dim=1)[torch.arange(len(label)), label]
-    evidence = attention * probability[:, None]
-    return moment_box(evidence * _round_peak(evidence.detach()), margin=_BELL).clamp(0.0, 1.0)
+    with torch.no_grad():
+        pictures = torch.arange(len(label), device=label.device)
+        evidence = maps.attention[:, 0].sigmoid() * maps.logits.softmax(dim=1)[pictures, label]
+        width = evidence.shape[-1]
+        best = evidence.flatten(1).argmax(dim=1)
+        y, x = best // width, best % width
+        left, top, right, bottom = maps.box[pictures, :, y, x].unbind(dim=1)
+        middle_x, middle_y = x + 0.5, y + 0.5
+        return STRIDE * torch.stack([middle_x - left, middle_y - top, middle_x + right, middle_y + bottom], dim=1)
 
 
-def _round_peak(evidence: Float[Tensor, "b 1 h w"]) -> Bool[Tensor, "b 1 h w"]:
-    """The cells that a way of strong evidence connects with the strongest."""
-    strong = evidence >= _OF_PEAK * evidence.amax(dim=(2, 3), keepdim=True)
-    region = evidence == evidence.amax(dim=(2, 3), keepdim=True)
-    for _ in range(max(evidence.shape[2:])):
-        grown = F.max_pool2d(region.float(), 3, stride=1, padding=1).bool() & strong
-        if torch.equal(grown, region):
-            break
-        region = grown
-    return region
+def square_round(
+    boxes_px: Float[Tensor, "b 4"], *, width: int, height: int, margin: float = 0.1, least_px: float = STRIDE
+) -> Float[Tensor, "b 4"]:
+    """Squares round boxes, as a look is given them, for ``crop_resize``.
+
+    Args:
+        boxes_px: in pixels of a picture, ``(b, 4)``.
+        width: of the picture.
+        height: of the picture.
+        margin: added on every side, as a part of the box's longer side.
+        least_px: smallest side of a box that counts.
+
+    Returns:
+        x0, y0, x1, y1 as fractions of width and height, ``(b, 4)``; may reach over the edge.
+    """
+    low, high = boxes_px[:, :2], boxes_px[:, 2:]
+    half = (0.5 + margin) * (high - low).amax(dim=1, keepdim=True).clamp(min=least_px)
+    middle = (low + high) / 2
+    return torch.cat([middle - half, middle + half], dim=1) / boxes_px.new_tensor([width, height, width, height])

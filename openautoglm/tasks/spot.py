@@ -12,7 +12,7 @@ from torch.nn import functional
 from openautoglm.losses.detection import box_loss, cell_class_loss, centre_focal_loss, label_targets, spot_targets
 from openautoglm.models import answers
 from openautoglm.nn.crop import crop_resize
-from openautoglm.nn.evidence import evidence_box, pooled_logits
+from openautoglm.nn.evidence import box_of_gesture, pooled_logits, square_round
 from openautoglm.nn.glance import STRIDE, GlanceMaps
 from openautoglm.tasks.classify import check_label_smoothing, labelled_cross_entropy
 from openautoglm.tensors import EMPTY, UNLABELLED, NearBatch, SpotBatch, StepOutput
@@ -72,9 +72,11 @@ class Spot:
             }
         if batch.frame_label is not None:
             rows = torch.nonzero(batch.frame_label != UNLABELLED)[:, 0]
-            label_only, boxes = _label_losses(GlanceMaps(*(part[rows] for part in maps)), batch.frame_label[rows])
+            label_only, boxes_px = _label_losses(GlanceMaps(*(part[rows] for part in maps)), batch.frame_label[rows])
             parts |= {f"label_{name}": value for name, value in label_only.items()}
-            crops = torch.cat([crops, crop_resize(batch.image[rows], boxes, size=crops.shape[-1])])
+            _, _, height, width = batch.image.shape
+            found = square_round(boxes_px, width=width, height=height)
+            crops = torch.cat([crops, crop_resize(batch.image[rows], found, size=crops.shape[-1])])
             label = torch.cat([label, batch.frame_label[rows]])
         logits, early = answers(model, crops)
         parts["look"] = labelled_cross_entropy(logits, label, label_smoothing=label_smoothing)
@@ -84,7 +86,7 @@ class Spot:
             loss=torch.stack(weighted).sum(),
             preds=logits,
             target=label,
-            image=crops.detach(),
+            image=crops,
             parts={name: value.detach() for name, value in parts.items()},
             early=early,
         )
@@ -102,19 +104,14 @@ def _glance_losses(maps: GlanceMaps, seen: SpotBatch | NearBatch) -> dict[str, T
 
 
 def _label_losses(maps: GlanceMaps, label: Tensor) -> tuple[dict[str, Tensor], Tensor]:
-    """The same for pictures that are known by a label ``(b,)`` alone, and their boxes as fractions, ``(b, 4)``.
+    """The same, without boxes, for pictures that are known by a label ``(b,)`` alone, and where the hands may be.
 
     What was found is learnt as if it were true where the glance as a whole names the picture right.
     """
-    attention = maps.attention.sigmoid()
-    pooled = pooled_logits(attention, maps.logits)
-    boxes = evidence_box(attention, maps.logits, label)
-    _, _, height, width = attention.shape
-    boxes_px = boxes.detach() * (STRIDE * boxes.new_tensor([width, height, width, height]))
+    pooled, boxes_px = pooled_logits(maps), box_of_gesture(maps, label)
     understood = torch.where(pooled.argmax(dim=1) == label, label, torch.full_like(label, EMPTY))
-    targets = label_targets(attention.detach(), boxes_px, understood, stride=STRIDE)
+    targets = label_targets(maps.attention.detach().sigmoid(), boxes_px, understood, stride=STRIDE)
     return {
         "cell": functional.cross_entropy(pooled, label),
         "attention": centre_focal_loss(maps.attention[:, 0], targets),
-        "box": box_loss(maps.box, boxes_px[:, None], targets, stride=STRIDE),
-    }, boxes
+    }, boxes_px

@@ -83,10 +83,10 @@ def test_a_picture_known_by_its_gesture_alone_is_looked_into_where_the_gesture_i
     output = Spot().train_step(Watching(), known)
     assert output.target.tolist() == [2]
     assert output.preds.argmax(dim=1).tolist() == [2]
-    assert {"label_cell", "label_attention", "label_box"} <= set(output.parts)
+    assert {"label_cell", "label_attention"} <= set(output.parts)
     assert output.parts["look"].item() == pytest.approx(0.0, abs=1e-4)
     assert output.parts["label_cell"].item() == pytest.approx(0.0, abs=1e-2)
-    # the crop shows the surroundings of the hand at (28, 20), not the whole picture
+    # the crop shows the box of the hand at (28, 20), not the whole picture
     blot = torch.zeros(1, 3, 64, 64)
     blot[:, :, 18:22, 26:30] = 1.0
     Spot().train_step(Watching(), replace(known, image=blot))
@@ -95,7 +95,7 @@ def test_a_picture_known_by_its_gesture_alone_is_looked_into_where_the_gesture_i
     wrong = Spot().train_step(Watching(), replace(known, frame_label=torch.tensor([1])))
     assert wrong.loss > 5
     # it was not understood, so where it lies is not learnt
-    assert wrong.parts["label_attention"].item() == wrong.parts["label_box"].item() == 0.0
+    assert wrong.parts["label_attention"].item() == 0.0
 
 
 def test_each_part_is_weighted():
