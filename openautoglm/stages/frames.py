@@ -170,4 +170,5 @@ def judge_frames(
 def frames_note(row: ModelResult) -> str:
     """The figures of a row in a few words."""
     shares = {"dev": row.top1_dev, "test": row.top1, "hand AP50": row.hand_ap50}
-    return f"{row.architecture}: " + ", ".join(f"{name} {100 * (share or 0):.2f} %" for name, share in shares.items())
+    known = (f"{name} {100 * share:.2f} %" for name, share in shares.items() if share is not None)
+    return f"{row.architecture}: " + ", ".join(known)
