@@ -9,8 +9,8 @@ early exit of the net that is sure, if it has one.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,58 +24,15 @@ from openautoglm.runtime.geometry import Box, Placement, letterbox, square_crop
 from openautoglm.runtime.methods import GLANCE, LOOK, NEAR, open_methods, parts_of_look
 from openautoglm.runtime.peaks import decode_boxes, find_peaks, suppress
 from openautoglm.runtime.pixels import as_input, as_rgb
+from openautoglm.runtime.thresholds import UNKNOWN, Thresholds
 from openautoglm.types import Hand
 from openautoglm.zoo import store
 
-UNKNOWN = "unknown"
-"""Label of a hand whose gesture is none of the net's; its score is that of the gesture it resembles most."""
 _MAPS = ("attention", "box", "logits")
 _FAINT = 0.02
 """Attention that a closer glance gives at least to a hand that is there."""
 _TINY = 1e-12
 Floats = NDArray[np.float32]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Thresholds:
-    """What counts as a hand; ``"thresholds"`` of config.json.
-
-    Attributes:
-        hand: attention from which a peak is a hand.
-        nms_iou: intersection over union up to which two boxes are two hands.
-        sure: probability of a gesture from which the glance is believed and the look saved; None always looks.
-        glance_weight: say of the glance in the name of a hand that is looked at: the probabilities of look and glance,
-            to the powers ``1 - glance_weight`` and ``glance_weight``, are multiplied (Hinton, Training Products of
-            Experts, 2002). 0 asks the look alone.
-        crop_margin: added on every side of a crop, as a share of the box's longer side.
-        max_hands: hands of a frame at most.
-        zoom: side of the surroundings that a further glance sees, in sides of the first glance's box; that glance then
-            sets the box. None believes the first.
-        reject: probability below which a hand shows none of the gestures and is labelled ``UNKNOWN``; None names
-            every hand.
-        exit: probability of a gesture from which an early exit of the look is believed; None always looks to the end.
-    """
-
-    hand: float = 0.3
-    nms_iou: float = 0.5
-    sure: float | None = None
-    glance_weight: float = 0.0
-    crop_margin: float = 0.1
-    max_hands: int = 10
-    zoom: float | None = None
-    reject: float | None = None
-    exit: float | None = None
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Thresholds:
-        """Those of a config.json; defaults where it says nothing."""
-        given = config.get("thresholds") or {}
-        known = {field.name for field in fields(cls)}
-        if unknown := sorted(given.keys() - known):
-            raise ValueError(
-                f"config.json sets {', '.join(unknown)} among its thresholds; known are {', '.join(sorted(known))}"
-            )
-        return cls(**given)
 
 
 @dataclass(kw_only=True)

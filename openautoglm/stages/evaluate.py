@@ -24,7 +24,8 @@ from openautoglm.data.splits import align_classes, align_frames
 from openautoglm.data.transforms import to_float
 from openautoglm.runtime.engines import RuntimeName
 from openautoglm.runtime.methods import LOOK, open_methods
-from openautoglm.runtime.recognizer import Recognizer, Thresholds
+from openautoglm.runtime.recognizer import Recognizer
+from openautoglm.runtime.thresholds import Thresholds
 from openautoglm.stages.frames import eager_engines, examine, make_recognizer
 from openautoglm.types import Artifact
 from openautoglm.zoo import store

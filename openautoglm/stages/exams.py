@@ -15,7 +15,8 @@ from openautoglm.bench.result import Int8Cost, to_plain
 from openautoglm.export.parity import compare_logits
 from openautoglm.runtime.engines import Engine
 from openautoglm.runtime.methods import LOOK, parts_of_look
-from openautoglm.runtime.recognizer import Recognizer, Thresholds
+from openautoglm.runtime.recognizer import Recognizer
+from openautoglm.runtime.thresholds import Thresholds
 from openautoglm.stages import evidence
 from openautoglm.stages.evaluate import Logits, predict, predict_each, top1
 from openautoglm.stages.exits import ExitExam

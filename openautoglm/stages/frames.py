@@ -22,7 +22,8 @@ from openautoglm.data.frames import FrameSet
 from openautoglm.models import Exportable, Program
 from openautoglm.runtime.engines import Engine, Method, Outputs
 from openautoglm.runtime.methods import GLANCE, LOOK, NEAR, parts_of_look
-from openautoglm.runtime.recognizer import Recognizer, Thresholds
+from openautoglm.runtime.recognizer import Recognizer
+from openautoglm.runtime.thresholds import Thresholds
 from openautoglm.stages.run import Run
 from openautoglm.types import Artifact, Hand
 

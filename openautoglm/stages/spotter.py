@@ -16,7 +16,7 @@ from openautoglm.data.contact import contact_sheet
 from openautoglm.data.hands import CROP_MARGIN, crops_of
 from openautoglm.runtime.engines import SUFFIXES
 from openautoglm.runtime.methods import GLANCE, NEAR
-from openautoglm.runtime.recognizer import Thresholds
+from openautoglm.runtime.thresholds import Thresholds
 from openautoglm.stages.evidence import FOLDER
 from openautoglm.stages.run import Run
 from openautoglm.types import Artifact

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from openautoglm.runtime.recognizer import Recognizer, Thresholds
+from openautoglm.runtime.recognizer import Recognizer
+from openautoglm.runtime.thresholds import Thresholds
 from openautoglm.stages.frames import FrameFigures
 
 _HAND = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
-from openautoglm.runtime.recognizer import UNKNOWN
+from openautoglm.runtime.thresholds import UNKNOWN
 from openautoglm.studio.refused import RefusedError
 
 _FORBIDDEN = frozenset('/\\:*?"<>|')

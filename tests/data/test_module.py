@@ -191,9 +191,9 @@ def test_one_class_is_refused(make_parquet):
 def test_names_are_loaded_when_asked_for():
     assert data.GestureData is GestureData
     assert set(dir(data)) == {
-        "Augment", "BalancedSampler", "BoxFrames", "FolderGestures", "GestureData", "HagridFrames", "ParquetGestures",
-        "SceneAugment", "SceneSampler", "SpotData", "SyntheticGestures", "SyntheticScenes", "contact_sheet",
-        "frame_sheet",
+        "Augment", "BalancedSampler", "BoxFrames", "FolderGestures", "GestureData", "HagridFrames", "LabelledFrames",
+        "ParquetGestures", "SceneAugment", "SceneSampler", "SpotData", "SyntheticGestures", "SyntheticScenes",
+        "contact_sheet", "frame_sheet",
     }  # fmt: skip
     with pytest.raises(AttributeError, match="nothing"):
         _ = data.nothing

@@ -8,7 +8,7 @@ import pytest
 from openautoglm import Recognizer
 from openautoglm.runtime.exits import DepthExits
 from openautoglm.runtime.methods import parts_of_look
-from openautoglm.runtime.recognizer import Thresholds
+from openautoglm.runtime.thresholds import Thresholds
 
 CLASSES = ("fist", "palm")
 

@@ -14,7 +14,7 @@ from PIL import Image
 from openautoglm import Recognizer
 from openautoglm.export.backend import get_backend
 from openautoglm.runtime.engines import SUFFIXES, open_engine
-from openautoglm.runtime.recognizer import Thresholds
+from openautoglm.runtime.thresholds import Thresholds
 from openautoglm.types import MissingExtraError
 from openautoglm.zoo import store
 

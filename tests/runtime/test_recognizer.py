@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from openautoglm import Hand, Recognizer
-from openautoglm.runtime.recognizer import Thresholds
+from openautoglm.runtime.thresholds import Thresholds
 
 SIZE, CELL, CROP = 192, 8, 64
 CLASSES = ("fist", "no_gesture", "palm")

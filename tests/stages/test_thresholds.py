@@ -8,7 +8,8 @@ from types import SimpleNamespace
 import pytest
 
 from openautoglm.bench.detection import DetectionScores
-from openautoglm.runtime.recognizer import Stats, Thresholds
+from openautoglm.runtime.recognizer import Stats
+from openautoglm.runtime.thresholds import Thresholds
 from openautoglm.stages.frames import FrameFigures
 from openautoglm.stages.thresholds import Chosen, choose_frame_exit, choose_thresholds
 
