@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from openautoglm.data.base import ImageSet
 from openautoglm.data.frames import Frame
 from openautoglm.data.images import pad_square
+from openautoglm.fonts import Font, font_for
 from openautoglm.types import Fit
 
 _INK, _PAPER, _MARK = (30, 30, 30), (255, 255, 255), (0, 200, 0)
@@ -30,7 +31,7 @@ def contact_sheet(
     """
     if num_columns < 1 or cell_px < 16:
         raise ValueError(f"num_columns={num_columns}, cell_px={cell_px}: give at least one column of 16 pixels")
-    font = ImageFont.load_default(size=max(11, min(15, cell_px // 6)))
+    font = font_for(image_set.classes, max(11, min(15, cell_px // 6)))
     names_px = 12 + max(round(font.getlength(name)) for name in image_set.classes)
     pitch = cell_px + gap_px
     sheet = Image.new("RGB", (names_px + num_columns * pitch, len(image_set.classes) * pitch + gap_px), _PAPER)
@@ -74,16 +75,14 @@ def frame_sheet(
     pitch = cell_px + gap_px
     num_lines = -(-len(frames) // num_columns)
     sheet = Image.new("RGB", (num_columns * pitch + gap_px, num_lines * pitch + gap_px), _PAPER)
-    font = ImageFont.load_default(size=max(9, cell_px // 20))
+    font = font_for(classes, max(9, cell_px // 20))
     for number, frame in enumerate(frames):
         line, column = divmod(number, num_columns)
         sheet.paste(_frame_cell(frame, classes, cell_px, font), (gap_px + column * pitch, gap_px + line * pitch))
     return sheet
 
 
-def _frame_cell(
-    frame: Frame, classes: Sequence[str], cell_px: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont
-) -> Image.Image:
+def _frame_cell(frame: Frame, classes: Sequence[str], cell_px: int, font: Font) -> Image.Image:
     picture = Image.fromarray(np.ascontiguousarray(frame.image))
     fit = Fit.into(*picture.size, cell_px)
     cell = Image.fromarray(pad_square(picture, cell_px))

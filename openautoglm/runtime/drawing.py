@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
+from openautoglm.fonts import font_for
 from openautoglm.types import Hand
 
 _COLOUR, _INK = (0, 114, 178), (255, 255, 255)
@@ -23,7 +24,7 @@ def draw_hands(pixels: NDArray[np.uint8], hands: Sequence[Hand]) -> Image.Image:
     picture = Image.fromarray(pixels)
     pen = ImageDraw.Draw(picture)
     unit = max(2, round(max(picture.size) / 250))
-    font = ImageFont.load_default(6 * unit)
+    font = font_for((hand.label for hand in hands), 6 * unit)
     for hand in reversed(hands):
         pen.rectangle(hand.box_px, outline=_COLOUR, width=unit)
         text = f"{hand.label} {hand.score:.2f}"
