@@ -93,7 +93,8 @@ def test_the_artifact_holds_the_glance(run):
     released = store.find(SPOTTER).manifest["files"]["programs/model.pte"]["sha256"]
     assert artifact.manifest["files"]["programs/model.glance.pte"]["sha256"] == released
     assert artifact.config["spotter"] == artifact.manifest["spotter"]["name"] == SPOTTER
-    assert artifact.config["thresholds"]["sure"] is None
+    limits = artifact.config["thresholds"]
+    assert (limits["sure"], limits["glance_weight"]) == (None, 0.0)
     card = (artifact.folder / "README.md").read_text(encoding="utf-8")
     assert f"found by the glance of `{SPOTTER}` (licence of its weights: HaGRID's own" in card
 
