@@ -15,7 +15,7 @@ from openautoglm.data.coco import find_coco, read_coco
 from openautoglm.data.frame_store import MarkedFrame, MarkedHand, mark_hand, open_frames, write_frames
 from openautoglm.data.frames import NO_GESTURE, FrameSet
 from openautoglm.data.images import DECODE_VERSION
-from openautoglm.data.splits import align_frames, hash_position
+from openautoglm.data.splits import align_frames, check_fractions, hash_position
 from openautoglm.data.voc import find_voc, read_voc
 from openautoglm.data.yolo import find_yolo, read_yolo
 from openautoglm.tensors import UNLABELLED
@@ -56,11 +56,7 @@ class BoxFrames:
         mirror: bool = True,
         name: str = "boxes",
     ) -> None:
-        if min(dev_fraction, test_fraction) <= 0 or dev_fraction + test_fraction >= 1:
-            raise ValueError(
-                f"dev_fraction={dev_fraction} and test_fraction={test_fraction} leave nothing to train on; both are "
-                "parts of the frames, larger than 0, and sum to less than 1"
-            )
+        check_fractions(dev_fraction, test_fraction)
         if labels not in ("names", "hand"):
             raise ValueError(f"labels={labels!r} should be names (each category is a gesture) or hand (none is)")
         if longest_px < 1:

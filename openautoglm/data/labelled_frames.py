@@ -14,7 +14,7 @@ from openautoglm.data.frame_store import MarkedFrame, open_frames, write_frames
 from openautoglm.data.frames import FrameSet
 from openautoglm.data.images import DECODE_VERSION
 from openautoglm.data.scan import Scan, scan_folder
-from openautoglm.data.splits import align_frames
+from openautoglm.data.splits import align_frames, check_fractions
 
 _PARTS: tuple[Split, ...] = ("train", "dev", "test")
 _log = logging.getLogger(__name__)
@@ -53,11 +53,7 @@ class LabelledFrames:
         frames_every: int = 10,
         name: str = "frames",
     ) -> None:
-        if min(dev_fraction, test_fraction) <= 0 or dev_fraction + test_fraction >= 1:
-            raise ValueError(
-                f"dev_fraction={dev_fraction} and test_fraction={test_fraction} leave nothing to train on; both are "
-                "parts of the frames, larger than 0, and sum to less than 1"
-            )
+        check_fractions(dev_fraction, test_fraction)
         for setting, value in (("longest_px", longest_px), ("frames_every", frames_every)):
             if value < 1:
                 raise ValueError(f"{setting}={value} should be at least 1")

@@ -69,6 +69,15 @@ def known_classes(pictures: ImageSet, classes: Sequence[str]) -> ImageSet:
     return replace(pictures, classes=tuple(classes), labels=_renumber(pictures.labels, pictures.classes, classes))
 
 
+def check_fractions(dev_fraction: float, test_fraction: float) -> None:
+    """Refuse parts of a data set of frames that are none, or that leave nothing to train on."""
+    if min(dev_fraction, test_fraction) <= 0 or dev_fraction + test_fraction >= 1:
+        raise ValueError(
+            f"dev_fraction={dev_fraction} and test_fraction={test_fraction} leave nothing to train on; both are "
+            "parts of the frames, larger than 0, and sum to less than 1"
+        )
+
+
 def align_frames(frames: FrameSet, classes: Sequence[str]) -> FrameSet:
     """Number the gestures as a model does, by name; hands of a gesture that it does not know stay, unlabelled."""
     if frames.classes == tuple(classes):
