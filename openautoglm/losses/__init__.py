@@ -6,6 +6,7 @@ from openautoglm.losses.contrastive import CRD, crd_loss
 from openautoglm.losses.dkd import DKD, dkd_loss
 from openautoglm.losses.exits import ExitsLoss, exits_loss
 from openautoglm.losses.feature import FitNet, hint_loss
+from openautoglm.losses.glance import GlanceKD, glance_kd_losses
 from openautoglm.losses.kd import KD, kd_loss
 from openautoglm.losses.relation import RKD, rkd_angle_loss, rkd_distance_loss
 
@@ -18,12 +19,14 @@ __all__ = [
     "DistillationLoss",
     "ExitsLoss",
     "FitNet",
+    "GlanceKD",
     "LearntLoss",
     "Loss",
     "attention_transfer_loss",
     "crd_loss",
     "dkd_loss",
     "exits_loss",
+    "glance_kd_losses",
     "hint_loss",
     "kd_loss",
     "rkd_angle_loss",

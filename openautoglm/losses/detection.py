@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
+from openautoglm.maps import boxes_at
 from openautoglm.tensors import EMPTY
 
 _CENTRAL = 0.25  # of a box's sides: cells nearer to its centre than this learn its box and gesture
@@ -141,11 +142,8 @@ def box_loss(
     picture, y, x = torch.nonzero(targets.owner >= 0, as_tuple=True)
     if len(picture) == 0:
         return box.sum() * 0.0
-    left, top, right, bottom = box[picture, :, y, x].unbind(dim=1)
-    centre_x, centre_y = x + 0.5, y + 0.5
-    found = torch.stack([centre_x - left, centre_y - top, centre_x + right, centre_y + bottom], dim=1)
     truth = boxes_px[picture, targets.owner[picture, y, x]] / stride
-    return (1 - giou(found, truth)).mean()
+    return (1 - giou(boxes_at(box, picture, y, x), truth)).mean()
 
 
 def cell_class_loss(

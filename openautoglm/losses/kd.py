@@ -11,7 +11,11 @@ from openautoglm.tensors import Seen
 
 
 def kd_loss(
-    student: Float[Tensor, "b k"], teacher: Float[Tensor, "b k"], *, temperature: float = 4.0
+    student: Float[Tensor, "b k"],
+    teacher: Float[Tensor, "b k"],
+    *,
+    temperature: float = 4.0,
+    weight: Float[Tensor, b] | None = None,
 ) -> Float[Tensor, ""]:
     """``T² · mean_b KL(softmax(teacher / T) ‖ softmax(student / T))`` (section 2; T² keeps the gradient's size).
 
@@ -19,14 +23,13 @@ def kd_loss(
         student: logits, ``(b, k)``.
         teacher: logits, ``(b, k)``.
         temperature: T > 0; higher shows more of the teacher's small probabilities.
+        weight: shares of the rows in the mean, which sum up to 1, ``(b,)``; None for equal ones.
     """
-    divergence = F.kl_div(
-        F.log_softmax(student / temperature, dim=1),
-        F.log_softmax(teacher / temperature, dim=1),
-        reduction="batchmean",
-        log_target=True,
-    )
-    return divergence * temperature**2
+    told, taught = (F.log_softmax(logits / temperature, dim=1) for logits in (student, teacher))
+    if weight is None:
+        return F.kl_div(told, taught, reduction="batchmean", log_target=True) * temperature**2
+    divergence = F.kl_div(told, taught, reduction="none", log_target=True).sum(dim=1)
+    return (weight * divergence).sum() * temperature**2
 
 
 class KD:

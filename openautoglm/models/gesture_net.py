@@ -21,6 +21,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from openautoglm.maps import GlanceMaps
 from openautoglm.models.registry import Program, register
 from openautoglm.nn import (
     ConvNorm,
@@ -31,7 +32,7 @@ from openautoglm.nn import (
     Stem,
     TransformerBlock,
 )
-from openautoglm.nn.glance import GlanceHead, GlanceMaps
+from openautoglm.nn.glance import GlanceHead
 from openautoglm.tensors import Seen
 
 _NO_GLANCE = "this net names crops only: build it with glance_size, such as glance_size=192"

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from openautoglm.nn.glance import STRIDE, GlanceMaps
+from openautoglm.maps import STRIDE, GlanceMaps, boxes_at
 
 
 def pooled_logits(maps: GlanceMaps) -> Float[Tensor, "b k"]:
@@ -36,10 +36,7 @@ def box_of_gesture(maps: GlanceMaps, label: Int[Tensor, b]) -> Float[Tensor, "b 
         evidence = maps.attention[:, 0].sigmoid() * maps.logits.softmax(dim=1)[pictures, label]
         width = evidence.shape[-1]
         best = evidence.flatten(1).argmax(dim=1)
-        y, x = best // width, best % width
-        left, top, right, bottom = maps.box[pictures, :, y, x].unbind(dim=1)
-        middle_x, middle_y = x + 0.5, y + 0.5
-        return STRIDE * torch.stack([middle_x - left, middle_y - top, middle_x + right, middle_y + bottom], dim=1)
+        return STRIDE * boxes_at(maps.box, pictures, best // width, best % width)
 
 
 def square_round(

@@ -8,33 +8,16 @@ sides (FCOS, 1904.01355, by ReLU), and the gesture.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from openautoglm.maps import GlanceMaps
 from openautoglm.nn.conv import ConvNorm
 from openautoglm.nn.crop import AttentionMap
 from openautoglm.nn.feedforward import DepthwiseFeedForward
 from openautoglm.nn.fusion import MultiScaleFusion
-
-STRIDE = 8
-"""Pixels of the input that one cell of the maps stands for."""
-
-
-class GlanceMaps(NamedTuple):
-    """What the first look returns; a named tuple, which exporters take apart.
-
-    Attributes:
-        attention: logits of a hand's centre, ``(b, 1, h, w)``.
-        box: distances from the cell's centre to the left, top, right and bottom side, in cells, ``(b, 4, h, w)``.
-        logits: of the gestures, ``(b, k, h, w)``.
-    """
-
-    attention: Tensor
-    box: Tensor
-    logits: Tensor
 
 
 class GlanceHead(nn.Module):

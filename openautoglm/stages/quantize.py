@@ -21,6 +21,7 @@ from openautoglm.models import Exportable, on_graph
 from openautoglm.stages.frames import frames_note, in_integers, judge_frames
 from openautoglm.stages.run import Outcome, Run
 from openautoglm.stages.training import accuracy_note, find_teacher, judge, on_logits, unlabelled_classes
+from openautoglm.tasks import Spot
 from openautoglm.train import LitDistill, LitSpot, LitTask, OneCycle, fit
 from openautoglm.train.callbacks import FreezeQAT
 
@@ -40,6 +41,7 @@ class Quantize:
         teacher_bf16: run the teacher in bfloat16.
         at_least: pictures an epoch; fewer are shown again, each time changed anew.
         batch_norm: ``"fold"`` fixes BatchNorm's statistics from the start, which is faster; ``"train"`` adapts them.
+        keep_glance: a net for whole frames also learns its glance from what it was in float.
         keep_zeros: weights that a sparse float training has left at zero stay there.
     """
 
@@ -54,6 +56,7 @@ class Quantize:
     at_least: int = 0
     batch_norm: Literal["train", "fold"] = "fold"
     keep_zeros: bool = False
+    keep_glance: bool = False
 
     def __call__(self, run: Run) -> Outcome:
         """Leave the integers in ``quantize/``."""
@@ -121,10 +124,15 @@ class Quantize:
             num_classes=len(run.source.class_names()),
             losses=on_logits(run, self.losses),
             teacher_bf16=self.teacher_bf16,
+            task=Spot(teacher=self._float_glance(run), teacher_bf16=self.teacher_bf16),
             optim=self._optim(),
             seed=run.seed,
         )
         return lit, run.scenes(batch_size=self.batch_size)
+
+    def _float_glance(self, run: Run) -> nn.Module | None:
+        """What the glance was in float, to be kept to."""
+        return load_model(run.find_student()) if self.keep_glance else None
 
     def _optim(self) -> OneCycle:
         return OneCycle(learning_rate=self.learning_rate, weight_decay=0.0, warmup=0.1)

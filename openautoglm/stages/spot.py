@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from openautoglm.artifacts import save_model
+import torch
+from torch import nn
+
+from openautoglm.artifacts import load_model, save_model
 from openautoglm.losses import Loss
 from openautoglm.models import Exportable
 from openautoglm.stages.frames import frames_note, judge_frames
 from openautoglm.stages.run import Outcome, Run
 from openautoglm.stages.training import find_teacher, fresh_student, round_to_half, student_config
+from openautoglm.tasks import Spot as SpotTask
 from openautoglm.train import LitSpot, OneCycle, fit
 from openautoglm.train.callbacks import FreezeBatchNorm
+from openautoglm.zoo import store
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +30,9 @@ class Spot:
         batch_size: frames a step.
         learning_rate: at the peak of the cycle.
         weight_decay: of matrices and kernels.
-        teacher_bf16: run the teacher in bfloat16.
+        teacher_bf16: run teachers in bfloat16.
+        glance_teacher: released name or folder of a net for whole frames, of the same gestures, whose glance teaches
+            the student's; None learns the glance from boxes alone.
         small_px: side of the frames in the first ``small_epochs``.
         small_epochs: first epochs on shrunk frames, for a part of the time (EfficientNetV2, arXiv 2104.00298).
         freeze_after: share of the steps after which BatchNorm's statistics stand still: both looks share them.
@@ -40,6 +47,7 @@ class Spot:
     small_px: int = 128
     small_epochs: int = 0
     freeze_after: float = 0.4
+    glance_teacher: str | None = None
 
     def __call__(self, run: Run) -> Outcome:
         """Leave the student in ``spot/``."""
@@ -52,6 +60,7 @@ class Spot:
             num_classes=len(run.source.class_names()),
             losses=self.losses,
             teacher_bf16=self.teacher_bf16,
+            task=SpotTask(teacher=self._find_glance_teacher(run), teacher_bf16=self.teacher_bf16),
             optim=OneCycle(learning_rate=self.learning_rate, weight_decay=self.weight_decay),
             seed=run.seed,
         )
@@ -70,3 +79,16 @@ class Spot:
         num_params = sum(parameter.numel() for parameter in model.parameters())
         row = judge_frames(run, model.programs(), name="student", architecture=run.model, num_params=num_params)
         return Outcome(note=frames_note(row), models=(row,))
+
+    def _find_glance_teacher(self, run: Run) -> nn.Module | None:
+        if self.glance_teacher is None:
+            return None
+        found = store.find(self.glance_teacher)
+        classes, wanted = tuple(found.config["classes"]), run.source.class_names()
+        if found.is_quantized or found.config.get("task") != "spot" or classes != wanted:
+            raise ValueError(
+                f"stages.spot.glance_teacher={self.glance_teacher} is {'quantised, ' if found.is_quantized else ''}"
+                f"for {found.config.get('task')}, of {', '.join(classes)}; it has to be a float net for whole frames "
+                f"(task spot) of {', '.join(wanted)}, such as a run's spot/"
+            )
+        return load_model(found).to(memory_format=torch.channels_last)

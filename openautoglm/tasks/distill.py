@@ -13,8 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from openautoglm.losses import LearntLoss, Loss
+from openautoglm.maps import GlanceMaps
 from openautoglm.models import Observable
-from openautoglm.nn.glance import GlanceMaps
+from openautoglm.tasks.frozen import Frozen
 from openautoglm.tensors import UNLABELLED, Seen, StepOutput
 
 _IMPOSSIBLE = -1e4
@@ -35,8 +36,6 @@ class Task(Protocol):
 
 class Distill:
     """``label_weight · task + Σ weight · loss(student, teacher)``.
-
-    The teacher stays in evaluation mode, without gradient and outside the student's parameters and checkpoint.
 
     Args:
         task: task on the labels.
@@ -65,9 +64,8 @@ class Distill:
         if not losses:
             raise ValueError("distillation needs at least one loss, got none: choose one, such as distill=kd")
         self.task, self.losses, self.label_weight = task, dict(losses), label_weight
-        self.teacher_bf16 = teacher_bf16
         self.unlabelled_classes = list(unlabelled_classes) if unlabelled_classes is not None else None
-        self.teacher = None if teacher is None else teacher.eval().requires_grad_(False)
+        self.teacher = None if teacher is None else Frozen(teacher, bf16=teacher_bf16)
         self.reads_hints = any(loss.reads_hints for loss in self.losses.values())
         self.learnt = self._build_learnt(student)
         self._comparisons: dict[str, Any] = {**self.losses, **dict(self.learnt.items())}
@@ -77,7 +75,8 @@ class Distill:
         if not self.reads_hints:
             return nn.ModuleDict()
         names = ", ".join(name for name, loss in self.losses.items() if loss.reads_hints)
-        ours, theirs = _glimpse(student, f"the student of {names}"), _glimpse(self.teacher, f"the teacher of {names}")
+        taught_by = None if self.teacher is None else self.teacher.net
+        ours, theirs = _glimpse(student, f"the student of {names}"), _glimpse(taught_by, f"the teacher of {names}")
         learnt = {name: loss for name, loss in self.losses.items() if isinstance(loss, LearntLoss)}
         return nn.ModuleDict({name: loss.build(ours, theirs) for name, loss in learnt.items()})
 
@@ -103,10 +102,11 @@ class Distill:
             raise ValueError(
                 "the batches hold no answers of a teacher: give one, or GestureData(taught=CachedTeacher…)"
             )
-        device = hard.image.device
-        with torch.no_grad(), torch.autocast(device.type, dtype=torch.bfloat16, enabled=self.teacher_bf16):
-            teacher: Any = self.teacher.to(device).eval()
-            seen = teacher.observe(hard.image) if self.reads_hints else Seen(teacher(hard.image))
+
+        def see(net: Any) -> Seen:
+            return net.observe(hard.image) if self.reads_hints else Seen(net(hard.image))
+
+        seen = self.teacher.ask(see, hard.image)
         return replace(
             seen,
             logits=self._among_possible(seen.logits.float(), hard.target),

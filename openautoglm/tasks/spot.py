@@ -9,12 +9,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from openautoglm.losses import GlanceKD
 from openautoglm.losses.detection import box_loss, cell_class_loss, centre_focal_loss, label_targets, spot_targets
+from openautoglm.maps import STRIDE, GlanceMaps
 from openautoglm.models import answers
 from openautoglm.nn.crop import crop_resize
 from openautoglm.nn.evidence import box_of_gesture, pooled_logits, square_round
-from openautoglm.nn.glance import STRIDE, GlanceMaps
 from openautoglm.tasks.classify import check_label_smoothing, labelled_cross_entropy
+from openautoglm.tasks.frozen import Frozen
 from openautoglm.tensors import EMPTY, UNLABELLED, NearBatch, SpotBatch, StepOutput
 
 
@@ -24,13 +26,16 @@ class Spot:
     Closer views of a batch cost the glance's three losses again, with the same factors. A picture that is known by a
     gesture alone costs its pooled naming; where the evidence for the gesture is, the net looks and learns, see
     ``nn.evidence``. The model has two methods: ``glance`` takes frames to ``GlanceMaps``, calling it takes crops to
-    logits.
+    logits. A teacher's glance at the same frames and closer views costs all three once more, by ``losses.glance``.
 
     Args:
         attention_weight: factor of the loss on hand centres.
         box_weight: factor of the loss on boxes.
         cell_weight: factor of the loss on the glance's own naming.
         label_smoothing: share of the second look's target spread over all classes.
+        teacher: a net whose ``glance`` knows the same gestures; None learns from labels alone.
+        glance_kd: how it teaches.
+        teacher_bf16: run it in bfloat16.
     """
 
     def __init__(
@@ -40,18 +45,23 @@ class Spot:
         box_weight: float = 1.0,
         cell_weight: float = 0.5,
         label_smoothing: float = 0.0,
+        teacher: nn.Module | None = None,
+        glance_kd: GlanceKD | None = None,
+        teacher_bf16: bool = False,
     ) -> None:
         check_label_smoothing(label_smoothing)
         self.attention_weight, self.box_weight, self.cell_weight = attention_weight, box_weight, cell_weight
         self.label_smoothing = label_smoothing
+        self.teacher = None if teacher is None else Frozen(teacher, bf16=teacher_bf16)
+        self.glance_kd = glance_kd or GlanceKD()
 
     def train_step(self, model: nn.Module, batch: SpotBatch) -> StepOutput:
-        """All four losses; ``preds`` are those of the second look."""
-        return self._step(model, batch, self.label_smoothing)
+        """All losses; ``preds`` are those of the second look."""
+        return self._step(model, batch, self.label_smoothing, self.teacher)
 
     def eval_step(self, model: nn.Module, batch: SpotBatch) -> StepOutput:
-        """The same without label smoothing, on the crops whose gesture is known."""
-        output = self._step(model, batch, 0.0)
+        """The same without teacher and label smoothing, on the crops whose gesture is known."""
+        output = self._step(model, batch, 0.0, None)
         known = output.target != UNLABELLED
         return replace(
             output,
@@ -61,15 +71,12 @@ class Spot:
             early=tuple(logits[known] for logits in output.early),
         )
 
-    def _step(self, model: nn.Module, batch: SpotBatch, label_smoothing: float) -> StepOutput:
-        glance: Any = model.glance
-        maps: GlanceMaps = glance(batch.image)
+    def _step(self, model: nn.Module, batch: SpotBatch, label_smoothing: float, teacher: Frozen | None) -> StepOutput:
+        maps, parts = self._glance(model, batch, teacher)
         crops, label = batch.crops.image, batch.crops.label
-        parts = _glance_losses(maps, batch)
         if batch.near is not None:
-            parts |= {
-                f"near_{name}": value for name, value in _glance_losses(glance(batch.near.image), batch.near).items()
-            }
+            _, closer = self._glance(model, batch.near, teacher)
+            parts |= {f"near_{name}": value for name, value in closer.items()}
         if batch.frame_label is not None:
             rows = torch.nonzero(batch.frame_label != UNLABELLED)[:, 0]
             label_only, boxes_px = _label_losses(GlanceMaps(*(part[rows] for part in maps)), batch.frame_label[rows])
@@ -92,6 +99,19 @@ class Spot:
             parts={name: value.detach() for name, value in parts.items()},
             early=early,
         )
+
+    def _glance(
+        self, model: nn.Module, seen: SpotBatch | NearBatch, teacher: Frozen | None
+    ) -> tuple[GlanceMaps, dict[str, Tensor]]:
+        """The maps of some pictures and what they cost by labels and, weighted, beside a teacher."""
+        glance: Any = model.glance
+        maps: GlanceMaps = glance(seen.image)
+        parts = _glance_losses(maps, seen)
+        if teacher is not None:
+            taught = teacher.ask(lambda net: net.glance(seen.image), seen.image)
+            compared = self.glance_kd(maps, GlanceMaps(*(part.float() for part in taught)))
+            parts |= {f"taught_{name}": self.glance_kd.weight * value for name, value in compared.items()}
+        return maps, parts
 
 
 def _glance_losses(maps: GlanceMaps, seen: SpotBatch | NearBatch) -> dict[str, Tensor]:

@@ -157,7 +157,7 @@ class LitSpot(LitTask):
         teacher: names the same crops; None trains on labels alone.
         losses: name to distillation loss, with a teacher; KD at temperature 4 by default.
         teacher_bf16: run the teacher in bfloat16.
-        task: weights of the losses.
+        task: weights of the losses, and what teaches the glance.
         optim: optimizer and schedule.
         seed: of the randomness inside a step.
     """

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from openautoglm.losses.detection import label_targets, spot_targets
+from openautoglm.maps import STRIDE, GlanceMaps
 from openautoglm.nn.evidence import box_of_gesture, pooled_logits, square_round
-from openautoglm.nn.glance import STRIDE, GlanceMaps
 from openautoglm.tensors import EMPTY
 
 CELLS = 24

@@ -165,6 +165,34 @@ def test_a_run_on_frames_trains_no_teacher(place, capsys):
     assert "give one that names crops by teacher.artifact=" in capsys.readouterr().err
 
 
+def test_a_spotter_teaches_the_glance_of_another(spot_run, tmp_path, monkeypatch):
+    from openautoglm.cli.train import main
+
+    monkeypatch.chdir(tmp_path)
+    words = [word for word in WORDS if "rounds" not in word and "spot.epochs" not in word]
+    words += [f"stages.spot.glance_teacher={spot_run / 'spot'}", "stages.spot.epochs=1"]
+    assert main([*words, "stages.quantize.keep_glance=true", "stage=[spot,quantize]"]) == 0
+    (run,) = (tmp_path / "runs/spot_int8").iterdir()
+    for stage in ("spot", "quantize"):
+        columns = (run / stage / "log/metrics.csv").read_text().splitlines()[0].split(",")
+        assert {"train_taught_attention", "train_taught_box", "train_taught_cell"} < set(columns), stage
+
+
+@pytest.mark.parametrize(
+    ("teacher", "said"),
+    [("openautoglm-nano", "is for classify, of call, dislike"), ("artifact", "is quantised, for spot, of")],
+)
+def test_only_a_float_spotter_of_the_same_gestures_teaches_a_glance(spot_run, place, capsys, teacher, said):
+    from openautoglm.cli.train import main
+
+    named = spot_run / "quantize" if teacher == "artifact" else teacher
+    words = [word for word in WORDS if "rounds" not in word]
+    assert main([*words, "stage=[spot,quantize]", f"stages.spot.glance_teacher={named}"]) == 2
+    error = " ".join(capsys.readouterr().err.split())
+    assert said in error
+    assert "it has to be a float net for whole frames" in error
+
+
 def test_the_artifact_loads_with_both_methods(spot_run):
     import torch
 

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import nn
 
-from openautoglm.losses import KD
+from openautoglm.losses import KD, GlanceKD
+from openautoglm.maps import GlanceMaps
 from openautoglm.models import create_model
-from openautoglm.nn.glance import GlanceMaps
 from openautoglm.tasks import Distill, Spot
 from openautoglm.tensors import EMPTY, UNLABELLED, Batch, NearBatch, SpotBatch
 
@@ -133,6 +133,43 @@ def test_a_teacher_names_the_same_crops():
     assert torch.equal(teacher.seen, pictures.crops.image)
     assert output.parts["kd"] > 0
     assert "attention" in output.parts
+
+
+class _Seer(Perfect):
+    """Sees another hand than the labels know, and was never told to stand still."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(()))
+
+    def glance(self, image):
+        self.seen = image
+        attention = torch.full((1, 1, 8, 8), -20.0)
+        attention[0, 0, 6, 6] = 20.0
+        return GlanceMaps(self.scale * attention, torch.ones(1, 4, 8, 8), torch.zeros(1, 4, 8, 8))
+
+
+def test_a_teachers_glance_teaches_frames_and_closer_views():
+    seen, teacher = batch(), _Seer()
+    closer = NearBatch(image=seen.image / 2, boxes_px=seen.boxes_px, labels=seen.labels, complete=seen.complete)
+    task = Spot(teacher=teacher, glance_kd=GlanceKD(weight=0.5))
+    output = task.train_step(Perfect(), replace(seen, near=closer))
+    assert torch.equal(teacher.seen, closer.image)  # the last that it was asked about
+    assert {"taught_attention", "near_taught_attention", "taught_box", "taught_cell"} < set(output.parts)
+    attention, box = output.parts["taught_attention"].item(), output.parts["taught_box"].item()
+    # a hand missed and one made up, at 20 each, halved; a box of no size beside one of two cells
+    assert attention == pytest.approx(20.0, rel=1e-3)
+    assert box > 0.4
+    without = Spot().train_step(Perfect(), replace(seen, near=closer)).loss
+    assert (output.loss - without).item() == pytest.approx(2 * (attention + box), rel=1e-3)
+    assert Spot(teacher=teacher).eval_step(Perfect(), seen).loss.item() == pytest.approx(0.0, abs=1e-4)
+
+
+def test_the_teacher_of_a_glance_learns_nothing():
+    net, teacher = create_model("openautoglm-test", num_classes=4, image_size=32, glance_size=64), _Seer()
+    Spot(teacher=teacher, teacher_bf16=True).train_step(net, batch()).loss.backward()
+    assert teacher.scale.grad is None
+    assert not teacher.training
 
 
 def test_label_smoothing_has_bounds():

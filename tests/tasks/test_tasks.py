@@ -85,7 +85,7 @@ class TestDistill:
     def test_sum_of_weighted_parts(self):
         task, student, pictures = self.build(), Fixed(torch.randn(2, 4)).eval(), batch(1, -1)
         output = task.train_step(student, pictures)
-        kd = kd_loss(student.logits, task.teacher.logits, temperature=2.0)
+        kd = kd_loss(student.logits, task.teacher.net.logits, temperature=2.0)
         hard = Classify().train_step(student, pictures).loss
         assert output.loss.item() == pytest.approx((0.5 * hard + 3.0 * kd).item(), abs=1e-5)
         assert output.parts["kd"].item() == pytest.approx(kd.item(), abs=1e-5)
@@ -93,10 +93,10 @@ class TestDistill:
 
     def test_teacher_is_frozen_and_in_evaluation(self):
         task, student = self.build(), Fixed(torch.randn(2, 4))
-        task.teacher.train()  # someone switched everything to training
+        task.teacher.net.train()  # someone switched everything to training
         task.train_step(student, batch(0, 1)).loss.backward()
-        assert not task.teacher.training
-        assert task.teacher.logits.grad is None
+        assert not task.teacher.net.training
+        assert task.teacher.net.logits.grad is None
         assert student.logits.grad.abs().sum() > 0
 
     def test_teacher_in_half_precision_says_nearly_the_same(self):
@@ -138,7 +138,7 @@ class TestHints:
             output.loss.backward()
             assert output.parts["hint"] > 0
             assert next(student.parameters()).grad.abs().sum() > 0, type(loss).__name__
-            assert all(parameter.grad is None for parameter in task.teacher.parameters())
+            assert all(parameter.grad is None for parameter in task.teacher.net.parameters())
 
     def test_logits_are_those_of_the_net_itself(self):
         student = net().eval()
