@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.fx import GraphModule
 
 from openautoglm.compress import graph as surgery
-from openautoglm.compress.grid import GridQuantize
+from openautoglm.compress.grid import GridQuantize, PictureQuantize
 from openautoglm.compress.pt2e import QATModel, settle
 
 RangeMethod = Literal["minmax", "moving_average", "percentile"]
@@ -154,7 +154,9 @@ def _observe(graph: GraphModule, batches: Sequence[Tensor], ranges: str) -> dict
     modules = [module for _, module in surgery.quantizer_nodes(graph) if isinstance(module, GridQuantize)]
     # one scale for a whole tensor: an activation, or a constant that meets one
     observers: dict[GridQuantize, Observer] = {
-        module: _OBSERVERS[ranges]() for module in modules if not module.is_per_channel
+        module: _OBSERVERS[ranges]()
+        for module in modules
+        if not module.is_per_channel and not isinstance(module, PictureQuantize)
     }
     handles = [
         module.register_forward_pre_hook(lambda _, given, observer=observer: observer.see(given[0]))

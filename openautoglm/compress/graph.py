@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.fx import GraphModule, Node
 
-from openautoglm.compress.grid import FakeQuantize, FakeQuantizeBase, GridQuantize, WeightQuantize
+from openautoglm.compress.grid import FakeQuantize, FakeQuantizeBase, GridQuantize, PictureQuantize, WeightQuantize
 
 AnyNode = Any
 """A ``torch.fx.Node``; fx types its arguments as everything there is, so they are taken unchecked."""
@@ -124,6 +124,15 @@ def follow_weights(graph: GraphModule) -> None:
         if isinstance(module, FakeQuantize) and module.is_per_channel:
             num_channels = _weight_of(graph, node).shape[module.ch_axis]
             _replace(graph, node, WeightQuantize(module, num_channels))
+
+
+def fix_picture(graph: GraphModule) -> None:
+    """Quantise the input by ``PictureQuantize``, unless its grid is that of something else too."""
+    quantizers = list(quantizer_nodes(graph))
+    shared = Counter(id(module) for _, module in quantizers)
+    for node, module in quantizers:
+        if node.args[0].op == "placeholder" and isinstance(module, FakeQuantize) and shared[id(module)] == 1:
+            _replace(graph, node, PictureQuantize(module))
 
 
 def part_shared_weights(graph: GraphModule) -> None:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-__all__ = ["FakeQuantize", "FakeQuantizeBase", "GridQuantize", "WeightQuantize", "quiet_torch"]
+__all__ = ["FakeQuantize", "FakeQuantizeBase", "GridQuantize", "PictureQuantize", "WeightQuantize", "quiet_torch"]
 
 
 @contextmanager
@@ -123,3 +123,15 @@ class WeightQuantize(GridQuantize):
     def measure(self, x: Tensor) -> None:
         """Take the scales from a weight."""
         self.scale.copy_(channel_scales(x, axis=self.ch_axis, largest=self.quant_max))
+
+
+class PictureQuantize(GridQuantize):
+    """The grid of a picture's bytes, RGB in [0, 1] in steps of 1/255, whatever the pictures of a training held.
+
+    One picture that leaves [0, 1] by a rounding would otherwise widen the range, and no byte would lie on the grid.
+    """
+
+    def __init__(self, learnt: FakeQuantize) -> None:
+        super().__init__(learnt)
+        self.scale = torch.tensor([1 / (self.quant_max - self.quant_min)])
+        self.zero_point = torch.tensor([self.quant_min], dtype=torch.int32)

@@ -100,6 +100,7 @@ def prepare_qat(
         graph = prepare_qat_pt2e(graph, quantizer)
     surgery.restore_batch_norm_settings(graph, settings)
     surgery.follow_weights(graph)
+    surgery.fix_picture(graph)
     return QATModel(graph)
 
 

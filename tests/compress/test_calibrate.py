@@ -42,17 +42,40 @@ def test_percentile_cuts_one_value_in_a_hundred_thousand():
     assert high == pytest.approx(1.0, abs=1e-3)
 
 
+def one_to_one(weight: float, bias: float):
+    """Prepared: ``weight * x + bias`` of each pixel."""
+    net = nn.Conv2d(1, 1, 1)
+    with torch.no_grad():
+        net.weight.fill_(weight)
+        net.bias.fill_(bias)
+    return prepare_qat(net, torch.zeros(2, 1, 2, 2), xnnpack_quantizer(), batch_norm="fold")
+
+
+def activations(qat):
+    """Quantisers of what is no weight: of what the convolution reads, and of what it writes."""
+    return [module for node, module in quantizer_nodes(qat.graph) if node.args[0].op != "get_attr"]
+
+
 def test_scale_and_zero_point_of_a_range():
     """-0.5 to 2 on 256 steps: scale 2.5 / 255, zero at -128 + 51."""
-    net = nn.Conv2d(1, 1, 1, bias=False)
-    with torch.no_grad():
-        net.weight.fill_(1.0)
-    qat = prepare_qat(net, torch.zeros(2, 1, 2, 2), xnnpack_quantizer(), batch_norm="fold")
-    image = torch.tensor([-0.5, 0.0, 1.0, 2.0]).reshape(1, 1, 2, 2).repeat(2, 1, 1, 1)
-    frozen = calibrate(qat, [image], ranges="minmax")
-    modules = [module for node, module in quantizer_nodes(frozen.graph) if node.args[0].op != "get_attr"]
-    assert len(modules) == 2  # what the convolution reads and what it writes
-    for module in modules:
-        assert float(module.scale) == pytest.approx(2.5 / 255)
-        assert int(module.zero_point) == -77
-    torch.testing.assert_close(frozen(image), image, atol=2.5 / 255, rtol=0)
+    image = torch.tensor([0.0, 0.2, 0.6, 1.0]).reshape(1, 1, 2, 2).repeat(2, 1, 1, 1)
+    frozen = calibrate(one_to_one(2.5, -0.5), [image], ranges="minmax")
+    _, written = activations(frozen)
+    assert float(written.scale) == pytest.approx(2.5 / 255)
+    assert int(written.zero_point) == -77
+    torch.testing.assert_close(frozen(image), 2.5 * image - 0.5, atol=2.5 / 255, rtol=0)
+
+
+@pytest.mark.parametrize("trained", [False, True])
+def test_a_picture_keeps_its_bytes_whatever_was_seen(trained):
+    qat = one_to_one(1.0, 0.0)
+    image = torch.tensor([0.0, 0.2, 0.6, 1.0009]).reshape(1, 1, 2, 2).repeat(2, 1, 1, 1)
+    if trained:
+        qat.train()(image)
+        qat.freeze()
+    else:
+        qat = calibrate(qat, [image], ranges="minmax")
+    read, _ = activations(qat)
+    every_byte = torch.arange(256.0) / 255
+    assert (float(read.scale), int(read.zero_point)) == (pytest.approx(1 / 255, rel=1e-7), -128)
+    assert torch.equal(read.integers(every_byte), torch.arange(-128, 128, dtype=torch.int8))
