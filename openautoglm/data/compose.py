@@ -2,12 +2,14 @@
 
 Every box is known. Over a hand, arm and body go on as they do in life; context decides whether pasting helps (Dvornik
 et al., arXiv 1807.07428). Patches without a hand are pasted in the same way, so that an edge alone says nothing.
+Four such frames in one show people far away.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,7 @@ from PIL import Image
 from openautoglm.data.base import ImageSet
 from openautoglm.data.draws import generator
 from openautoglm.data.frames import NUM_LANDMARKS, Frame, FrameSet
+from openautoglm.data.mosaic import SIDE, join_frames
 from openautoglm.data.synthetic.backdrop import draw_backdrop
 from openautoglm.data.synthetic.skin import BACK_TONES
 from openautoglm.data.transforms import content_boxes
@@ -30,6 +33,11 @@ _COVER = (1.0, 1.25)
 """Side of a crop over a hand, in sides of its box."""
 Edges = tuple[float, float, float, float]
 _TRIES = 8
+_CELL = (0.4, 1.0)
+"""Longer side of a cell of a mosaic, as a part of ``longest_px``: far hands are small and soft."""
+_PROB_BARE = 0.25
+_OWN = 0.7
+"""Frames with hands that come from the first source, which the net is for; the rest from all others."""
 _MASK_PX = 64
 _SOFT = (0.03, 0.05, 0.08)
 """Widths of the soft edge, as parts of a crop's sides."""
@@ -40,11 +48,13 @@ class Composer:
 
     Args:
         crops: tight hand crops. Their ``boxes_px`` say where the hand is; without these, it is all but the padding.
-        grounds: frames whose places without hands serve as backgrounds; incomplete ones do not.
+        grounds: frames whose places without hands serve as backgrounds, and whose hands are covered by crops, most of
+            the latter from the first; incomplete ones do not.
         longest_px: longer side of a composed frame.
         hand: longer side of a hand, as a part of ``longest_px``: the smallest and the largest.
         prob_backdrop: drawn backgrounds instead of frames; all of them where no frame has room.
         prob_swap: crops take the places of hands, where frames with hands were given.
+        prob_mosaic: up to four frames of that kind are shown in one.
     """
 
     def __init__(
@@ -56,6 +66,7 @@ class Composer:
         hand: tuple[float, float] = (0.08, 0.6),
         prob_backdrop: float = 0.35,
         prob_swap: float = 0.5,
+        prob_mosaic: float = 0.0,
     ) -> None:
         if not 0 < hand[0] <= hand[1] <= 1:
             raise ValueError(f"hand={list(hand)} should be two parts of the frame's longer side, the smaller first")
@@ -64,15 +75,21 @@ class Composer:
         self.hand = hand
         self.prob_backdrop = prob_backdrop
         self.prob_swap = prob_swap
+        self.prob_mosaic = prob_mosaic
         self._grounds = [(frames, int(row)) for frames in grounds for row in np.flatnonzero(frames.complete)]
-        self._peopled = [(frames, row) for frames, row in self._grounds if frames.num_hands[row]]
+        self._peopled = [
+            [(frames, int(row)) for row in np.flatnonzero(frames.complete & (frames.num_hands > 0))]
+            for frames in grounds
+        ]
 
     def __call__(self, rows: Sequence[int], rng: np.random.Generator) -> Frame:
         """Paste the crops of some rows; one that finds no room is left out."""
-        if self._peopled and rng.random() < self.prob_swap:
-            return self._swapped(rows, rng)
-        shape = np.array(_ASPECTS[int(rng.integers(len(_ASPECTS)))])
-        width, height = (int(v) for v in np.rint(self.longest_px * shape / shape.max()))
+        if any(self._peopled):
+            if self.prob_mosaic and rng.random() < self.prob_mosaic:
+                return self._mosaic(rows, rng)
+            if rng.random() < self.prob_swap:
+                return self._swapped(rows, rng)
+        width, height = self._shape(rng, self.longest_px)
         canvas = self._ground(rng, width, height)
         for _ in range(int(rng.integers(_MOST_PATCHES + 1))):
             side = self._side(rng)
@@ -87,9 +104,25 @@ class Composer:
                 labels.append(int(self.crops.labels[row]))
         return _composed(canvas, boxes, labels)
 
+    def _mosaic(self, rows: Sequence[int], rng: np.random.Generator) -> Frame:
+        """Frames with hands in one, some of their hands covered by crops; at least one cell holds a frame."""
+        longer = SIDE * self.longest_px * float(np.exp(rng.uniform(*np.log(_CELL))))
+        width, height = self._shape(rng, longer)
+        num_cells = SIDE**2
+        is_bare = (rng.random(num_cells) < _PROB_BARE) & (np.arange(num_cells) != rng.integers(num_cells))
+        crops = iter(rows)
+        frames = [None if bare else self._swapped(list(islice(crops, 1)), rng) for bare in is_bare]
+        return join_frames(self._ground(rng, width, height), frames, rng)
+
+    def _shape(self, rng: np.random.Generator, longest_px: float) -> tuple[int, int]:
+        """Width and height of a frame of some aspect."""
+        shape = np.array(_ASPECTS[int(rng.integers(len(_ASPECTS)))])
+        width, height = (int(v) for v in np.rint(longest_px * shape / shape.max()))
+        return width, height
+
     def _swapped(self, rows: Sequence[int], rng: np.random.Generator) -> Frame:
         """A frame whose hands are covered by crops, as far as these reach."""
-        frames, row = self._peopled[int(rng.integers(len(self._peopled)))]
+        frames, row = self._pick_peopled(rng)
         frame = frames.frame(row)
         scale = self.longest_px / max(frame.image.shape[:2])
         height, width = (max(1, round(side * scale)) for side in frame.image.shape[:2])
@@ -108,6 +141,12 @@ class Composer:
             canvas.paste(piece, (left, top), _mask(piece, rng))
             boxes[place], labels[place] = box, int(self.crops.labels[row])
         return _composed(canvas, boxes, labels)
+
+    def _pick_peopled(self, rng: np.random.Generator) -> tuple[FrameSet, int]:
+        """A frame with hands, mostly one of the first source."""
+        own, rest = self._peopled[0], [place for places in self._peopled[1:] for place in places]
+        places = own if own and (not rest or rng.random() < _OWN) else rest
+        return places[int(rng.integers(len(places)))]
 
     def _side(self, rng: np.random.Generator) -> int:
         low, high = np.log(self.hand)

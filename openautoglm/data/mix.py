@@ -27,6 +27,7 @@ class FrameMix:
         crops_per_frame: hands of each training picture that are cut out.
         sampler: mixes the sources.
         augment: changes to training pictures.
+        prob_mosaic: composed pictures that show up to four frames with hands instead of one.
         num_prefetch: training batches that a thread makes ahead, the same ones; 0 for none.
         train_px: side that training frames are fitted into; None for the size that the net glances at.
     """
@@ -40,6 +41,7 @@ class FrameMix:
     crops_per_frame: int = 2
     sampler: SceneSampler = field(default_factory=SceneSampler)
     augment: SceneAugment = field(default_factory=SceneAugment)
+    prob_mosaic: float = 0.0
     num_prefetch: int = 0
     train_px: int | None = None
 
@@ -68,6 +70,7 @@ class FrameMix:
             crops_per_frame=self.crops_per_frame,
             sampler=self.sampler,
             augment=self.augment,
+            prob_mosaic=self.prob_mosaic,
             image_size=self.train_px or image_size,
             crop_size=crop_size,
             batch_size=batch_size,

@@ -41,6 +41,7 @@ class SpotData(EpochData):
         sampler: mixes the sources; ``SceneSampler()`` when None.
         augment: changes to training pictures; ``SceneAugment()`` when None.
         compose_px: longer side of a composed frame.
+        prob_mosaic: composed pictures that show up to four frames with hands instead of one.
         small_px: side of the pictures in the first ``small_epochs``, a multiple of 32.
         small_epochs: how many epochs are small.
         seed: of order, composition and augmentation.
@@ -66,6 +67,7 @@ class SpotData(EpochData):
         sampler: SceneSampler | None = None,
         augment: SceneAugment | None = None,
         compose_px: int = 384,
+        prob_mosaic: float = 0.0,
         small_px: int = 128,
         small_epochs: int = 0,
         seed: int = 0,
@@ -94,7 +96,9 @@ class SpotData(EpochData):
         self.augment = augment or SceneAugment()
         if small_px < 32 or small_px % 32:
             raise ValueError(f"small_px={small_px} should be a multiple of 32")
-        self.compose_px = compose_px
+        if not 0 <= prob_mosaic <= 1:
+            raise ValueError(f"prob_mosaic={prob_mosaic} should lie between 0 and 1")
+        self.compose_px, self.prob_mosaic = compose_px, prob_mosaic
         self.small_px, self.small_epochs = small_px, small_epochs
         self.seed = seed
         self.eval_batch_size = eval_batch_size
@@ -250,7 +254,12 @@ class SpotData(EpochData):
     def _composer(self) -> Composer | None:
         if self.crop_set is None:
             return None
-        return Composer(crops=self.crop_set, grounds=(self.train, *self.further), longest_px=self.compose_px)
+        return Composer(
+            crops=self.crop_set,
+            grounds=(self.train, *self.further),
+            longest_px=self.compose_px,
+            prob_mosaic=self.prob_mosaic,
+        )
 
     def _frame_loader(self, frames: FrameSet) -> FrameLoader:
         return FrameLoader(

@@ -149,3 +149,35 @@ def test_free_strips_lie_beside_all_hands(make_frame):
 def test_wrong_sizes(hand):
     with pytest.raises(ValueError, match="hand="):
         Composer(crops=crops(), grounds=(), hand=hand)
+
+
+def test_crops_mostly_go_to_hands_of_the_first_source(make_frame, make_frames):
+    first, second = (make_frames([make_frame(90, 60, [box], [1])]) for box in ([10, 10, 20, 30], [60, 30, 70, 50]))
+    composer = Composer(crops=crops(), grounds=(first, second), prob_swap=1.0, longest_px=90)
+    left = sum(composer([], generator(number)).boxes_px[0, 0] == 10 for number in range(200))
+    assert 115 < left < 165
+    alone = Composer(
+        crops=crops(), grounds=(make_frames([make_frame(90, 60, [], [])]), second), prob_swap=1.0, longest_px=90
+    )
+    assert all(alone([], generator(number)).boxes_px[0, 0] == 60 for number in range(5))
+
+
+def test_a_mosaic_shows_frames_with_their_hands_small(make_frame, make_frames):
+    frame = red_frame(make_frame, [[30, 20, 42, 44]])
+    grounds = (make_frames([replace(frame, labels=np.array([1]))]),)
+    composer = Composer(crops=crops(boxes=True), grounds=grounds, prob_mosaic=1.0, longest_px=180)
+    numbers = []
+    for number in range(30):
+        mosaic = composer([1], generator(number))
+        assert 2 * 0.4 * 180 - 1 <= max(mosaic.image.shape[:2]) <= 2 * 180
+        assert mosaic.complete
+        numbers.append(len(mosaic.boxes_px))
+        assert sorted(mosaic.labels, reverse=True) == [1] * (len(mosaic.labels) - 1) + [0]  # one is covered by the crop
+        for (x0, y0, x1, y1), label in zip(mosaic.boxes_px, mosaic.labels, strict=True):
+            assert y1 - y0 <= 0.6 * max(mosaic.image.shape[:2]) / 2
+            middle = mosaic.image[int(y0 + y1) // 2, int(x0 + x1) // 2]
+            assert is_green(middle) if label == 0 else middle.tolist() == [0, 0, 255]
+    assert set(numbers) <= {1, 2, 3, 4}
+    assert len(set(numbers)) > 1
+    again = composer([1], generator(29))
+    assert np.array_equal(mosaic.image, again.image)
