@@ -16,6 +16,7 @@ from torch.fx import GraphModule
 
 from openautoglm.compress import graph as surgery
 from openautoglm.compress.grid import quiet_torch
+from openautoglm.compress.inline import inline_autocast
 from openautoglm.compress.parts import take_part
 from openautoglm.models import Program
 
@@ -180,6 +181,7 @@ def settle(qat: QATModel) -> GraphModule:
     graph = copy.deepcopy(qat.graph).cpu()
     surgery.set_training(graph, False)
     surgery.set_dropout(graph, False)
+    inline_autocast(graph)
     surgery.fold_batch_norms(graph)
     surgery.fix_scales(graph)
     return graph
