@@ -155,3 +155,14 @@ def test_guide_shows_the_study_of_distillation():
     guide = (ROOT / "docs" / "distillation.md").read_text(encoding="utf-8")
     for table in (methods_markdown(summaries, gains["synthetic"]).partition("\n\n")[0], gains_markdown(gains)):
         assert table in guide, f"docs/distillation.md should show this table:\n\n{table}"
+
+
+def test_guide_shows_the_front():
+    from openautoglm.bench.front import FrontRow, Match
+    from openautoglm.bench.plain import build
+    from openautoglm.report.pareto import front_markdown
+
+    found = json.loads((STUDIES / "pareto.json").read_text(encoding="utf-8"))
+    rows, matches = ([build(kind, row) for row in found[key]] for kind, key in ((FrontRow, "rows"), (Match, "matches")))
+    table = front_markdown(rows, matches)
+    assert table in (ROOT / "docs" / "front.md").read_text(encoding="utf-8"), f"docs/front.md should show:\n\n{table}"

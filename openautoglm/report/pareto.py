@@ -74,7 +74,7 @@ def draw_front(rows: Sequence[FrontRow], path: Path) -> None:
             )  # fmt: skip
         for row in rows:
             axis.annotate(
-                row.net.removeprefix("timm/"), (row.latency_ms.median, 100 * row.top1), xytext=(7, -4),
+                row.net.removeprefix("timm/"), (row.latency_ms.median, 100 * row.top1), xytext=(7, 5),
                 textcoords="offset points", fontsize=8, color=LIGHT["ink"],
             )  # fmt: skip
         axis.set_xlabel("INT8 .pte, one picture, one thread, ms")
