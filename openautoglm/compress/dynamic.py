@@ -17,6 +17,7 @@ from torch.fx import GraphModule
 
 from openautoglm.compress import graph as surgery
 from openautoglm.compress.grid import channel_scales
+from openautoglm.compress.inline import inline_autocast
 from openautoglm.compress.pt2e import trace
 from openautoglm.compress.spec import check_spec, new_spec
 
@@ -38,7 +39,7 @@ def dynamic_state(
         example: images, ``(b, 3, h, w)``.
         dynamic_size: leave height and width open.
     """
-    graph = trace(model, example, dynamic_size=dynamic_size)
+    graph = _traced(model, example, dynamic_size=dynamic_size)
     tensors, weights = {}, {}
     for node in _heavy(graph):
         name = str(node.args[1].target)
@@ -70,7 +71,7 @@ def dynamic_graph(model: nn.Module, tensors: dict[str, Tensor], spec: dict[str, 
     """
     check_spec(spec, SCHEME)
     channels, height, width = (size or 64 for size in spec["input"])
-    graph = trace(model, torch.zeros(2, channels, height, width), dynamic_size=spec["input"][1] is None)
+    graph = _traced(model, torch.zeros(2, channels, height, width), dynamic_size=spec["input"][1] is None)
     wanted = surgery.read_tensors(graph)
     for name, target in wanted.items():
         value = tensors.get(name)
@@ -86,6 +87,13 @@ def dynamic_graph(model: nn.Module, tensors: dict[str, Tensor], spec: dict[str, 
     graph.graph.eliminate_dead_code()
     graph.recompile()
     return surgery.seal(graph)
+
+
+def _traced(model: nn.Module, example: Tensor, *, dynamic_size: bool) -> GraphModule:
+    """``trace`` with what the net keeps out of autocast in its place."""
+    graph = trace(model, example, dynamic_size=dynamic_size)
+    inline_autocast(graph)
+    return graph
 
 
 class OneByOne(nn.Module):

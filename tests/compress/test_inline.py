@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from openautoglm.compress.dynamic import OneByOne, dynamic_graph, dynamic_state
 from openautoglm.compress.inline import inline_autocast
 from openautoglm.compress.pt2e import convert, prepare_qat, trace
 from openautoglm.compress.state import load_quantized, quantized_state
@@ -59,6 +60,15 @@ def test_it_is_quantised_saved_loaded_and_exported(tmp_path):
     census = backend.census(path)
     assert not census.float_heavy  # the convolution
     assert census.matmul.get("float", 0) == 2
+
+
+def test_it_is_quantised_dynamically():
+    torch.manual_seed(0)
+    net = KeptOut().eval()
+    tensors, spec = dynamic_state(net, IMAGE)
+    graph = dynamic_graph(KeptOut(), tensors, spec)
+    assert "conv.weight" in spec["weights"]
+    torch.testing.assert_close(OneByOne(graph)(IMAGE), net(IMAGE), rtol=0.05, atol=0.05)
 
 
 def test_another_precision_is_refused():
