@@ -77,14 +77,13 @@ class Composer:
         self.prob_swap = prob_swap
         self.prob_mosaic = prob_mosaic
         self._grounds = [(frames, int(row)) for frames in grounds for row in np.flatnonzero(frames.complete)]
-        self._peopled = [
-            [(frames, int(row)) for row in np.flatnonzero(frames.complete & (frames.num_hands > 0))]
-            for frames in grounds
-        ]
+        peopled = [(frames, row) for frames, row in self._grounds if frames.num_hands[row]]
+        self._own = [place for place in peopled if place[0] is grounds[0]]
+        self._others = [place for place in peopled if place[0] is not grounds[0]]
 
     def __call__(self, rows: Sequence[int], rng: np.random.Generator) -> Frame:
         """Paste the crops of some rows; one that finds no room is left out."""
-        if any(self._peopled):
+        if self._own or self._others:
             if self.prob_mosaic and rng.random() < self.prob_mosaic:
                 return self._mosaic(rows, rng)
             if rng.random() < self.prob_swap:
@@ -144,8 +143,7 @@ class Composer:
 
     def _pick_peopled(self, rng: np.random.Generator) -> tuple[FrameSet, int]:
         """A frame with hands, mostly one of the first source."""
-        own, rest = self._peopled[0], [place for places in self._peopled[1:] for place in places]
-        places = own if own and (not rest or rng.random() < _OWN) else rest
+        places = self._own if self._own and (not self._others or rng.random() < _OWN) else self._others
         return places[int(rng.integers(len(places)))]
 
     def _side(self, rng: np.random.Generator) -> int:

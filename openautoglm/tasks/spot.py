@@ -83,7 +83,7 @@ class Spot:
             parts |= {f"label_{name}": value for name, value in label_only.items()}
             _, _, height, width = batch.image.shape
             found = square_round(boxes_px, width=width, height=height)
-            # above 1 by a rounding, a picture would move the zero of INT8 inputs
+            # sums of weights may pass 1 by a rounding, which no picture does
             seen = crop_resize(batch.image[rows], found, size=crops.shape[-1]).clamp(0.0, 1.0)
             crops = torch.cat([crops, seen])
             label = torch.cat([label, batch.frame_label[rows]])
