@@ -73,6 +73,7 @@ def check(config: Config) -> None:
     values = config.values
     check_value(values["seed"], int, "seed")
     check_value(values["init"], str | None, "init")
+    check_value(values.get("num_workers"), int | None, "num_workers")
     check_trainer(values["trainer"])
     if not values.get("stages"):
         raise ValueError("no stage is left to run; choose some of them, such as stage=[distill,export]")
@@ -118,6 +119,7 @@ def start(launch: Launch, progress: Progress, folder: Path | None = None) -> Pat
                 init=values["init"],
                 augment=parts["augment"],
                 sampler=parts["sampler"],
+                num_workers=values.get("num_workers"),  # runs of before have none
                 settings=replace(settings, progress=place / "progress.json"),
             ),
             parts["stages"],

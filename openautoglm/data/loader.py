@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import queue
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -15,11 +13,11 @@ from torch.nn import functional as F
 
 from openautoglm.data.base import ImageSet
 from openautoglm.data.cache import content_key
-from openautoglm.data.sampler import BalancedSampler
+from openautoglm.data.sampler import BalancedSampler, EpochPlan
+from openautoglm.data.steps import StepLoader
 from openautoglm.data.transforms import Augment, to_float
 from openautoglm.tensors import UNLABELLED, Batch
 
-T = TypeVar("T")
 EVAL_BATCH = 32
 """Pictures a step where nothing is trained: maps of more leave a processor's cache: 2 to 3 times as long."""
 
@@ -32,7 +30,7 @@ class Taught(Protocol):
         ...
 
 
-class TrainLoader:
+class TrainLoader(StepLoader[Batch]):
     """Batches of one epoch, balanced and augmented.
 
     Args:
@@ -48,7 +46,8 @@ class TrainLoader:
         small_px: side that pictures are shrunk to in the first epochs (progressive learning, EfficientNetV2, arXiv
             2104.00298, section 4); the net learns coarse things first, for a part of the time.
         small_epochs: how many epochs are small.
-        num_prefetch: batches a thread makes ahead; 0 for none.
+        num_prefetch: batches a thread makes ahead, see ``StepLoader``.
+        num_workers: processes that make them ahead instead.
         taught: answers of a teacher that go with the pictures.
     """
 
@@ -67,8 +66,10 @@ class TrainLoader:
         small_px: int = 64,
         small_epochs: int = 0,
         num_prefetch: int = 0,
+        num_workers: int = 0,
         taught: Taught | None = None,
     ) -> None:
+        super().__init__(epoch=epoch, num_prefetch=num_prefetch, num_workers=num_workers)
         if small_px < 32:
             raise ValueError(f"small_px={small_px} should be at least 32: less is left of no hand")
         self.labelled = labelled
@@ -78,24 +79,33 @@ class TrainLoader:
         self._augment = augment
         self._mirror = mirror
         self._seed = seed
-        self._epoch = epoch
         self._shard = shard
         self._small_px, self._small_epochs = small_px, small_epochs
-        self._num_prefetch = num_prefetch
         self._taught = taught
+        self._planned: tuple[int, EpochPlan] | None = None
+        self._answers: tuple[int, NDArray[np.float32]] | None = None
 
     def __len__(self) -> int:
         _, num_ranks = self._shard()
         steps = self._sampler.num_batches(len(self.labelled), self.batch_size, num_unlabelled=self._num_unlabelled)
         return max(1, steps // num_ranks)
 
-    def __iter__(self) -> Iterator[Batch]:
-        batches = self._own_batches()
-        return ahead(batches, self._num_prefetch) if self._num_prefetch else batches
+    def make(self, epoch: int, number: int) -> Batch:
+        """A batch of this process, without a teacher's answers."""
+        return self._batch(epoch, self._part(epoch, number))
+
+    def complete(self, batch: Batch, epoch: int, number: int) -> Batch:
+        """Add what a teacher says of it."""
+        if self._taught is None:
+            return batch
+        if self._answers is None or self._answers[0] != epoch:
+            self._answers = epoch, self._taught(self, epoch)
+        said = self._answers[1][self._slice(epoch, self._part(epoch, number))]
+        return replace(batch, taught=torch.from_numpy(np.array(said)))
 
     def pictures(self, epoch: int) -> Iterator[Batch]:
         """All batches of an epoch, those of other processes included, without a teacher's answers."""
-        return self._batches(epoch, 0, 1, None)
+        return (self._batch(epoch, part) for part in range(len(self._plan(epoch).batch_sizes)))
 
     def key(self, epoch: int) -> str:
         """Hash of everything that shapes the pictures of an epoch and their order."""
@@ -108,37 +118,40 @@ class TrainLoader:
     def _num_unlabelled(self) -> int:
         return len(self.unlabelled) if self.unlabelled is not None else 0
 
-    def _own_batches(self) -> Iterator[Batch]:
-        """Those of this process, of the epoch that has come when the first one is taken."""
-        yield from self._batches(self._epoch(), *self._shard(), self._taught)
-
-    def _batches(self, epoch: int, rank: int, num_ranks: int, taught: Taught | None) -> Iterator[Batch]:
-        plan = self._sampler.plan(
-            self.labelled.labels, self.batch_size, seed=self._seed, epoch=epoch, num_unlabelled=self._num_unlabelled
-        )
-        starts = np.cumsum((0, *plan.batch_sizes))
-        answers = taught(self, epoch) if taught is not None else None
-        for number in range(max(1, len(plan.batch_sizes) // num_ranks)):
-            # every process makes the same number of steps, each with its own pictures
-            step = (number * num_ranks + rank) % len(plan.batch_sizes)
-            start, stop = starts[step], starts[step + 1]
-            index = plan.index[start:stop]
-            images, labels = self._rows(index)
-            image = self._augment(
-                images,
-                index=index,
-                draw=plan.draw[start:stop],
-                seed=self._seed,
-                epoch=epoch,
-                mirror=self._mirror,
-                pool=self.labelled.images,
+    def _plan(self, epoch: int) -> EpochPlan:
+        if self._planned is None or self._planned[0] != epoch:
+            found = self._sampler.plan(
+                self.labelled.labels, self.batch_size, seed=self._seed, epoch=epoch, num_unlabelled=self._num_unlabelled
             )
-            if epoch < self._small_epochs and image.shape[-1] > self._small_px:
-                image = F.interpolate(image, size=2 * (self._small_px,), mode="bilinear", antialias=True)
-            batch = Batch(image=image, label=torch.from_numpy(labels), index=torch.from_numpy(index))
-            if answers is not None:
-                batch = replace(batch, taught=torch.from_numpy(np.array(answers[start:stop])))
-            yield batch
+            self._planned = epoch, found
+        return self._planned[1]
+
+    def _part(self, epoch: int, number: int) -> int:
+        """Which batch of the epoch: every process makes the same number of steps, each with its own pictures."""
+        rank, num_ranks = self._shard()
+        return (number * num_ranks + rank) % len(self._plan(epoch).batch_sizes)
+
+    def _slice(self, epoch: int, part: int) -> slice:
+        sizes = self._plan(epoch).batch_sizes
+        start = int(np.sum(sizes[:part]))
+        return slice(start, start + int(sizes[part]))
+
+    def _batch(self, epoch: int, part: int) -> Batch:
+        plan, rows = self._plan(epoch), self._slice(epoch, part)
+        index = plan.index[rows]
+        images, labels = self._rows(index)
+        image = self._augment(
+            images,
+            index=index,
+            draw=plan.draw[rows],
+            seed=self._seed,
+            epoch=epoch,
+            mirror=self._mirror,
+            pool=self.labelled.images,
+        )
+        if epoch < self._small_epochs and image.shape[-1] > self._small_px:
+            image = F.interpolate(image, size=2 * (self._small_px,), mode="bilinear", antialias=True)
+        return Batch(image=image, label=torch.from_numpy(labels), index=torch.from_numpy(index))
 
     def _rows(self, index: NDArray[np.int64]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         num_labelled = len(self.labelled)
@@ -172,38 +185,3 @@ class EvalLoader:
                 label=torch.from_numpy(self.pictures.labels[start:stop].copy()),
                 index=torch.arange(start, stop),
             )
-
-
-def ahead(batches: Iterator[T], num_ahead: int) -> Iterator[T]:
-    """Make batches in a thread, in the same order; the thread ends with the iteration."""
-    made: queue.Queue[T | BaseException | None] = queue.Queue(num_ahead)
-    stopped = threading.Event()
-
-    def put(item: T | BaseException | None) -> bool:
-        while not stopped.is_set():
-            try:
-                made.put(item, timeout=0.1)
-                return True
-            except queue.Full:
-                continue
-        return False
-
-    def work() -> None:
-        try:
-            for batch in batches:
-                if not put(batch):
-                    return
-            put(None)
-        except BaseException as error:  # handed to the consumer, which raises it
-            put(error)
-
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    try:
-        while (item := made.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
-            yield item
-    finally:
-        stopped.set()
-        thread.join()

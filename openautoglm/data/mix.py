@@ -55,10 +55,11 @@ class FrameMix:
         small_px: int = 128,
         small_epochs: int = 0,
         near_size: int | None = None,
+        num_workers: int = 0,
     ) -> SpotData:
         """Loaders for a net that glances at ``image_size``, closer at ``near_size`` and looks at ``crop_size`` pixels.
 
-        The first ``small_epochs`` show frames of ``small_px``.
+        The first ``small_epochs`` show frames of ``small_px``; ``num_workers`` processes make the batches.
         """
         return SpotData(
             source=self.source,
@@ -78,5 +79,6 @@ class FrameMix:
             small_epochs=small_epochs,
             seed=seed,
             num_prefetch=self.num_prefetch,
+            num_workers=num_workers,
             near_size=near_size,
         )

@@ -45,7 +45,8 @@ class GestureData(EpochData):
         eval_batch_size: pictures a step in dev and test.
         small_px: side of training pictures in the first ``small_epochs``, see ``TrainLoader``.
         small_epochs: how many epochs are small.
-        num_prefetch: training batches made ahead by a thread; 0 makes them in the main thread.
+        num_prefetch: training batches made ahead by a thread, see ``StepLoader``.
+        num_workers: processes that make them ahead instead.
         taught: answers of a teacher that go with the training pictures, such as a ``CachedTeacher``.
     """
 
@@ -61,6 +62,7 @@ class GestureData(EpochData):
         small_px: int = 64,
         small_epochs: int = 0,
         num_prefetch: int = 0,
+        num_workers: int = 0,
         taught: Taught | None = None,
     ) -> None:
         super().__init__()
@@ -74,7 +76,7 @@ class GestureData(EpochData):
         self.seed = seed
         self.eval_batch_size = eval_batch_size
         self.small_px, self.small_epochs = small_px, small_epochs
-        self.num_prefetch = num_prefetch
+        self.num_prefetch, self.num_workers = num_prefetch, num_workers
         self.taught = taught
         self._sets: dict[str, ImageSet] = {}
 
@@ -148,6 +150,7 @@ class GestureData(EpochData):
             small_px=self.small_px,
             small_epochs=self.small_epochs,
             num_prefetch=self.num_prefetch,
+            num_workers=self.num_workers,
             taught=self.taught,
         )
 

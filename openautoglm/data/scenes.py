@@ -15,16 +15,17 @@ from numpy.typing import NDArray
 from openautoglm.data.compose import Composer
 from openautoglm.data.draws import generator
 from openautoglm.data.frames import Frame, FrameSet
-from openautoglm.data.loader import TrainLoader, ahead
-from openautoglm.data.sampler import SceneSampler
+from openautoglm.data.loader import TrainLoader
+from openautoglm.data.sampler import ScenePlan, SceneSampler
 from openautoglm.data.scene_augment import SceneAugment
 from openautoglm.data.shown import Shown, collect, stack_crops, take_picture, with_hands
+from openautoglm.data.steps import StepLoader
 from openautoglm.data.transforms import to_float
 from openautoglm.data.views import crop_map, letterbox_map
 from openautoglm.tensors import NOWHERE, Batch, SpotBatch
 
 
-class SceneLoader:
+class SceneLoader(StepLoader[SpotBatch]):
     """Batches of one epoch of training.
 
     Args:
@@ -43,7 +44,8 @@ class SceneLoader:
         shard: rank and number of processes that share the steps of an epoch.
         small_px: side of the pictures in the first epochs, see ``TrainLoader``.
         small_epochs: how many epochs are small.
-        num_prefetch: batches a thread makes ahead; 0 for none.
+        num_prefetch: batches a thread makes ahead, see ``StepLoader``.
+        num_workers: processes that make them ahead instead.
         near_size: side of the closer views, one of each picture's frame; None for none.
     """
 
@@ -66,8 +68,10 @@ class SceneLoader:
         small_px: int = 128,
         small_epochs: int = 0,
         num_prefetch: int = 0,
+        num_workers: int = 0,
         near_size: int | None = None,
     ) -> None:
+        super().__init__(epoch=epoch, num_prefetch=num_prefetch, num_workers=num_workers)
         self.frames = frames
         self.others = tuple(others)
         self.batch_size = batch_size
@@ -77,42 +81,40 @@ class SceneLoader:
         self._augment = augment
         self._mirror = mirror
         self._seed = seed
-        self._epoch = epoch
         self._shard = shard
         self._small_px, self._small_epochs = min(small_px, image_size), small_epochs
-        self._num_prefetch = num_prefetch
         self._near_size = near_size
         self._starts = np.cumsum([0, *(len(part) for part in (frames, *self.others))])
+        self._planned: tuple[int, ScenePlan] | None = None
 
     def __len__(self) -> int:
         _, num_ranks = self._shard()
         return max(1, self._sampler.num_batches(len(self.frames), self.batch_size) // num_ranks)
 
-    def __iter__(self) -> Iterator[SpotBatch]:
-        batches = self._batches()
-        return ahead(batches, self._num_prefetch) if self._num_prefetch else batches
-
-    def _batches(self) -> Iterator[SpotBatch]:
-        epoch = self._epoch()
-        plan = self._sampler.plan(
-            self.batch_size,
-            num_frames=len(self.frames),
-            num_others=int(self._starts[-1]) - len(self.frames),
-            crop_labels=self._composer.crops.labels if self._composer is not None else None,
-            seed=self._seed,
-            epoch=epoch,
-        )
-        starts = np.cumsum((0, *plan.batch_sizes))
+    def make(self, epoch: int, number: int) -> SpotBatch:
+        """A batch of this process."""
+        plan = self._plan(epoch)
         rank, num_ranks = self._shard()
-        for step in range(len(self)):
-            # every process makes the same number of steps, each with its own pictures
-            part = (step * num_ranks + rank) % len(plan.batch_sizes)
-            numbers = np.arange(starts[part], starts[part + 1])
-            rows = plan.frames[numbers]
-            shown = [
-                self._show(row, plan.crops[number], number, epoch) for row, number in zip(rows, numbers, strict=True)
-            ]
-            yield self._batch(shown, rows, numbers, epoch)
+        # every process makes the same number of steps, each with its own pictures
+        part = (number * num_ranks + rank) % len(plan.batch_sizes)
+        start = sum(plan.batch_sizes[:part])
+        numbers = np.arange(start, start + plan.batch_sizes[part])
+        rows = plan.frames[numbers]
+        shown = [self._show(row, plan.crops[one], int(one), epoch) for row, one in zip(rows, numbers, strict=True)]
+        return self._batch(shown, rows, numbers, epoch)
+
+    def _plan(self, epoch: int) -> ScenePlan:
+        if self._planned is None or self._planned[0] != epoch:
+            found = self._sampler.plan(
+                self.batch_size,
+                num_frames=len(self.frames),
+                num_others=int(self._starts[-1]) - len(self.frames),
+                crop_labels=self._composer.crops.labels if self._composer is not None else None,
+                seed=self._seed,
+                epoch=epoch,
+            )
+            self._planned = epoch, found
+        return self._planned[1]
 
     def _show(self, row: int, crops: NDArray[np.int64], number: int, epoch: int) -> Shown:
         random = generator(self._seed, epoch, 1 + int(number))  # zeros at the end of a key do not count
@@ -167,28 +169,46 @@ class SceneLoader:
         return replace(batch, near=with_hands(closer, near))
 
 
-class WithCrops:
+class WithCrops(StepLoader[SpotBatch]):
     """Batches of scenes whose second look also learns from hand crops that were never in a frame.
 
     Args:
         scenes: batches of one epoch.
         crops: as many batches of crops.
+        epoch: asked when an iteration begins.
+        num_prefetch: batches a thread makes ahead, see ``StepLoader``.
+        num_workers: processes that make them ahead instead.
+
+    Raises:
+        ValueError: there are fewer or more batches of crops.
     """
 
-    def __init__(self, *, scenes: SceneLoader, crops: TrainLoader) -> None:
+    def __init__(
+        self,
+        *,
+        scenes: SceneLoader,
+        crops: TrainLoader,
+        epoch: Callable[[], int],
+        num_prefetch: int = 0,
+        num_workers: int = 0,
+    ) -> None:
+        super().__init__(epoch=epoch, num_prefetch=num_prefetch, num_workers=num_workers)
+        if len(scenes) != len(crops):
+            raise ValueError(f"{len(scenes)} batches of scenes need as many of crops, got {len(crops)}")
         self.scenes, self.crops = scenes, crops
 
     def __len__(self) -> int:
         return len(self.scenes)
 
-    def __iter__(self) -> Iterator[SpotBatch]:
-        for batch, more in zip(self.scenes, self.crops, strict=True):
-            joined = Batch(
-                image=torch.cat([batch.crops.image, more.image]),
-                label=torch.cat([batch.crops.label, more.label]),
-                index=torch.cat([batch.crops.index, torch.full_like(more.index, NOWHERE)]),
-            )
-            yield replace(batch, crops=joined)
+    def make(self, epoch: int, number: int) -> SpotBatch:
+        """A batch of this process."""
+        batch, more = self.scenes.make(epoch, number), self.crops.make(epoch, number)
+        joined = Batch(
+            image=torch.cat([batch.crops.image, more.image]),
+            label=torch.cat([batch.crops.label, more.label]),
+            index=torch.cat([batch.crops.index, torch.full_like(more.index, NOWHERE)]),
+        )
+        return replace(batch, crops=joined)
 
 
 class FrameLoader:

@@ -46,7 +46,8 @@ class SpotData(EpochData):
         small_epochs: how many epochs are small.
         seed: of order, composition and augmentation.
         eval_batch_size: frames a step in dev and test.
-        num_prefetch: training batches made ahead by a thread; 0 makes them in the main thread.
+        num_prefetch: training batches made ahead by a thread, see ``StepLoader``.
+        num_workers: processes that make them ahead instead.
         near_size: side of the closer views that training shows beside the frames; None for none.
     """
 
@@ -73,6 +74,7 @@ class SpotData(EpochData):
         seed: int = 0,
         eval_batch_size: int = 64,
         num_prefetch: int = 0,
+        num_workers: int = 0,
         near_size: int | None = None,
     ) -> None:
         super().__init__()
@@ -102,7 +104,7 @@ class SpotData(EpochData):
         self.small_px, self.small_epochs = small_px, small_epochs
         self.seed = seed
         self.eval_batch_size = eval_batch_size
-        self.num_prefetch = num_prefetch
+        self._ahead = {"num_prefetch": num_prefetch, "num_workers": num_workers}
         self.near_size = near_size
         self._sets: dict[Split, FrameSet] = {}
         self._further: tuple[FrameSet, ...] | None = None
@@ -184,9 +186,8 @@ class SpotData(EpochData):
 
     def train_dataloader(self) -> SceneLoader | WithCrops:
         """Augmented and composed batches of the current epoch."""
-        scenes = self._scenes()
         if not self.plain_crops:
-            return scenes
+            return self._scenes(**self._ahead)
         assert self.crop_set is not None
         # as many steps as the scenes have, on every rank
         steps = self.sampler.num_batches(len(self.train), self.batch_size)
@@ -202,9 +203,9 @@ class SpotData(EpochData):
             epoch=self.current_epoch,
             shard=self.shard,
         )
-        return WithCrops(scenes=scenes, crops=crops)
+        return WithCrops(scenes=self._scenes(), crops=crops, epoch=self.current_epoch, **self._ahead)
 
-    def _scenes(self) -> SceneLoader:
+    def _scenes(self, num_prefetch: int = 0, num_workers: int = 0) -> SceneLoader:
         return SceneLoader(
             frames=self.train,
             others=self.further,
@@ -221,7 +222,8 @@ class SpotData(EpochData):
             shard=self.shard,
             small_px=self.small_px,
             small_epochs=self.small_epochs,
-            num_prefetch=self.num_prefetch,
+            num_prefetch=num_prefetch,
+            num_workers=num_workers,
             near_size=self.near_size,
         )
 

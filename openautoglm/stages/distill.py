@@ -112,5 +112,5 @@ class Distill:
             )
         if not self.cache_teacher or run.quick:
             return None
-        gpu = torch.cuda.is_available() and run.settings.trainer.get("accelerator", "auto") != "cpu"
-        return CachedTeacher(teacher=teacher, bf16=self.teacher_bf16, device="cuda" if gpu else "cpu")
+        device = "cuda" if run.settings.on_gpu else "cpu"
+        return CachedTeacher(teacher=teacher, bf16=self.teacher_bf16, device=device)

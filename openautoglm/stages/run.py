@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from openautoglm.data.module import GestureData
 from openautoglm.data.sampler import BalancedSampler
 from openautoglm.data.splits import judged_splits
 from openautoglm.data.spot import SpotData
+from openautoglm.data.steps import can_fork
 from openautoglm.data.transforms import Augment
 from openautoglm.train import FitSettings
 from openautoglm.types import Artifact
@@ -48,6 +50,7 @@ class Run:
         augment: changes to training pictures.
         sampler: order and balance of the classes.
         settings: trainer, logger and console.
+        num_workers: processes that make training batches; None for as many as pay, see ``batch_workers``.
     """
 
     folder: Path
@@ -62,6 +65,14 @@ class Run:
     augment: Augment = field(default_factory=Augment)
     sampler: BalancedSampler = field(default_factory=BalancedSampler)
     settings: FitSettings = field(default_factory=FitSettings)
+    num_workers: int | None = None
+
+    @property
+    def batch_workers(self) -> int:
+        """Processes that make training batches: all cores but one beside a GPU, none where the cores train."""
+        if self.num_workers is not None:
+            return self.num_workers
+        return max(0, (os.cpu_count() or 1) - 1) if self.settings.on_gpu and can_fork() else 0
 
     @property
     def console(self) -> Console:
@@ -177,6 +188,7 @@ class Run:
             seed=self.seed,
             small_px=small_px,
             small_epochs=small_epochs,
+            num_workers=self.batch_workers,
             taught=taught,
         )
 
@@ -194,6 +206,7 @@ class Run:
             small_epochs=small_epochs,
             seed=self.seed,
             near_size=self.model_arguments.get("near_size"),
+            num_workers=self.batch_workers,
         )
 
     def find_stage(self, stage: str) -> Artifact:

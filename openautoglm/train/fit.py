@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning import Callback, LightningDataModule, Trainer
 from lightning.pytorch.loggers import CSVLogger, Logger
 from rich.console import Console
@@ -42,6 +43,11 @@ class FitSettings:
         """Refuse an unknown logger."""
         if self.logger not in LOGGERS:
             raise ValueError(f"logger must be one of {', '.join(LOGGERS)}, got {self.logger!r}")
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether trainings run on a GPU."""
+        return torch.cuda.is_available() and self.trainer.get("accelerator", "auto") in ("auto", "gpu", "cuda")
 
     def without_dev(self) -> FitSettings:
         """The same where nothing is held out: figures on training pictures would say nothing."""

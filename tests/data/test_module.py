@@ -5,9 +5,11 @@ import lightning
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 import openautoglm.data as data
-from openautoglm.data import Augment, BalancedSampler, FolderGestures, GestureData, ParquetGestures
+from openautoglm.data import Augment, BalancedSampler, FolderGestures, GestureData, ParquetGestures, steps
+from openautoglm.data.loader import TrainLoader
 from openautoglm.tensors import Batch
 
 pytestmark = [
@@ -71,6 +73,36 @@ def test_thread_changes_nothing_and_ends(photos):
     next(unfinished)
     unfinished.close()  # as when the trainer stops early
     assert threading.active_count() == before
+
+
+def test_processes_change_nothing(photos):
+    def taught(loader: TrainLoader, epoch: int) -> NDArray[np.float32]:
+        asked.append(epoch)
+        pictures = sum(len(batch.label) for batch in loader.pictures(epoch))
+        return np.arange(2 * pictures, dtype=np.float32).reshape(-1, 2) + epoch
+
+    asked: list[int] = []
+    plain, made = (GestureData(source=photos, batch_size=8, num_workers=number, taught=taught) for number in (0, 2))
+    loader = made.train_dataloader()
+    for epoch in (0, 3):
+        made.set_epoch(epoch)
+        batches = list(loader)
+        assert equal(epoch_of(plain, epoch), batches)
+        said = torch.cat([batch.taught for batch in batches])
+        assert said.flatten().tolist() == list(range(epoch, epoch + 2 * len(said)))
+    assert asked == [0, 0, 3, 3]  # by the process that trains, once an epoch each
+
+
+def test_error_in_a_process_reaches_the_consumer(photos, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(Augment, "__call__", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        list(GestureData(source=photos, num_workers=1, batch_size=8).train_dataloader())
+
+
+def test_processes_need_a_system_that_forks(photos, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(steps, "can_fork", lambda: False)
+    with pytest.raises(ValueError, match="num_workers=2 needs a system that forks"):
+        GestureData(source=photos, num_workers=2).train_dataloader()
 
 
 def test_error_in_the_thread_reaches_the_consumer(photos, monkeypatch: pytest.MonkeyPatch):

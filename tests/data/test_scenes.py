@@ -299,6 +299,16 @@ def test_the_number_of_prefetched_batches_changes_nothing(source, num_prefetch: 
     assert threading.active_count() == before
 
 
+@pytest.mark.parametrize("plain_crops", [0, 3])
+def test_processes_that_make_the_batches_change_nothing(source, plain_crops: int):
+    given = {"crops": Crops(), "plain_crops": plain_crops, "near_size": 64}
+    plain, made = (module(source, **given, num_workers=number) for number in (0, 2))
+    loader = made.train_dataloader()
+    for epoch in (1, 2):  # the same processes make both
+        made.set_epoch(epoch)
+        assert equal(epoch_of(plain, epoch), list(loader))
+
+
 def test_processes_share_an_epoch(source):
     data = module(source)
     whole = [batch.index.tolist() for batch in data.train_dataloader()]
