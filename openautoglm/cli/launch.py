@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import shutil
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,8 @@ from openautoglm.cli.overrides import is_path_key, key_of
 from openautoglm.cli.resume import RUN_FILE, RunFile, new_folder, read_run_file, resumed_config, write_run_file
 
 PROGRAM = "python scripts/train.py"
+_FOLDER = re.compile(r"(?<![\w:/.~$-])~?/(?:[^/,\s\[\]]+/)*([^/,\s\[\]]+)")
+"""A whole path, also inside a list; its last name is what it is known by."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +146,7 @@ def public_command(run: RunFile) -> str:
     for word in words:
         key = key_of(word)
         hidden = "=" in word and is_path_key(key) and key.endswith(".root")
-        shown.append(f"{key}=$DATA" if hidden else shlex.quote(word))
+        shown.append(f"{key}=$DATA" if hidden else shlex.quote(_FOLDER.sub(r"RUN/\1", word)))
     return " ".join(shown)
 
 

@@ -29,6 +29,7 @@ from openautoglm.train import LitClassify, LitDistill, LitTask, OneCycle, clean,
 from openautoglm.train.callbacks import FreezeBatchNorm
 from openautoglm.train.head import HasFeatures, fit_head
 from openautoglm.zoo import store
+from openautoglm.zoo.listing import list_models
 
 _FEATURE_BATCH = 128
 _EPOCHS, _LEAST_SHOWN, _MOST_SHOWN = 12, 6_400, 40_000
@@ -40,13 +41,14 @@ _MANY = 1_000
 class Finetune:
     """A new classifier on the frozen net first, then all of it at a low learning rate.
 
-    A net that is not the largest of the released ones learns beside the largest, which learns the pictures first.
+    A net that is not the best of the released ones learns beside the best, which learns the pictures first.
     BatchNorm keeps the statistics of the large data set that the net comes from: those of a few pictures are worse.
     Where no pictures are held out, folds of them tell what to expect, and the net that leaves is trained on all.
 
     Attributes:
         losses: name to distillation loss, beside a teacher.
-        teacher: released name or folder; ``"auto"`` takes the largest released net, None or the student itself none.
+        teacher: released name or folder; ``"auto"`` takes the released net that names most right, None or the
+            student itself none.
         epochs: passes over the training pictures; None chooses them by their number: 12, but so many that no fewer
             than 6,400 and no more than 40,000 pictures are shown.
         at_least: pictures an epoch; fewer are shown again, each time changed anew.
@@ -128,7 +130,7 @@ class Finetune:
 
     def _teachers(self, run: Run) -> Run:
         """The same run with the teacher in the student's place; the run itself where there is none."""
-        name = _largest_released() if self.teacher == "auto" else self.teacher
+        name = _best_released() if self.teacher == "auto" else self.teacher
         if name is None or name == run.init:
             return run
         architecture = store.find(name).config["architecture"]
@@ -216,12 +218,10 @@ class Finetune:
             model.classifier.bias.copy_(bias)
 
 
-def _largest_released() -> str | None:
-    """The net of crops with the most weights."""
-    nets = [store.find(name) for name in store.released()]
-    crops = [net for net in nets if not net.is_quantized and net.config.get("task") == "classify"]
-    sizes = {net.folder.name: net.weights.stat().st_size for net in crops}
-    return max(sizes, key=lambda name: sizes[name], default=None)
+def _best_released() -> str | None:
+    """The net of crops that named most pictures of unknown people right; a larger one that did not teaches nothing."""
+    figures = {model.name: model.top1 for model in list_models() if model.task == "classify" and model.top1 is not None}
+    return max(figures, key=lambda name: figures[name], default=None)
 
 
 def _features(model: HasFeatures, images: torch.Tensor) -> torch.Tensor:

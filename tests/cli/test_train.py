@@ -2,10 +2,13 @@
 
 import json
 import os
+import shlex
 from pathlib import Path
 
 import pytest
 
+from openautoglm.cli.launch import PROGRAM, public_command
+from openautoglm.cli.resume import RunFile
 from openautoglm.cli.train import main
 from openautoglm.data.folder import FolderGestures
 from openautoglm.losses import DKD, AttentionTransfer
@@ -75,6 +78,13 @@ def test_awkward_root_arrives_and_is_not_shown(runs, tmp_path):
     assert Path(source.root) == root
     assert runs.started[0].command == "python scripts/train.py data=folder data.root=$DATA"
     assert "it's" in json.loads((only_run() / "run.json").read_text())["command"].replace("'\"'\"'", "'")
+
+
+def test_folders_of_this_machine_are_not_shown():
+    words = ["init=/home/me/runs/spot", "teacher.artifact=[/home/me/a,openautoglm-small,hf://owner/name]", "a=runs/b/c"]
+    shown = public_command(RunFile(shlex.join([*PROGRAM.split(), *words]), (), "", {}, ""))
+    for part in ("init=RUN/spot", "[RUN/a,openautoglm-small,hf://owner/name]", "a=runs/b/c"):
+        assert part in shown
 
 
 @pytest.mark.parametrize(

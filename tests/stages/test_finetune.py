@@ -115,7 +115,7 @@ def test_artifact_names_and_rejects(whole_run, hands):
     assert recognizer.thresholds.reject == config["thresholds"]["reject"]
 
 
-def test_a_small_net_is_taught_by_the_largest(whole_run):
+def test_a_small_net_is_taught_by_the_best(whole_run):
     teacher = store.find(whole_run / "teach").config
     assert teacher["architecture"] == "openautoglm-small"
     assert tuple(teacher["classes"]) == tuple(sorted(NAMES))
