@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from openautoglm.data.base import ImageSet
 from openautoglm.data.cache import content_key
 from openautoglm.data.sampler import BalancedSampler, EpochPlan
-from openautoglm.data.steps import StepLoader
+from openautoglm.data.steps import PlannedLoader
 from openautoglm.data.transforms import Augment, to_float
 from openautoglm.tensors import UNLABELLED, Batch
 
@@ -30,7 +30,7 @@ class Taught(Protocol):
         ...
 
 
-class TrainLoader(StepLoader[Batch]):
+class TrainLoader(PlannedLoader[Batch, EpochPlan]):
     """Batches of one epoch, balanced and augmented.
 
     Args:
@@ -69,7 +69,7 @@ class TrainLoader(StepLoader[Batch]):
         num_workers: int = 0,
         taught: Taught | None = None,
     ) -> None:
-        super().__init__(epoch=epoch, num_prefetch=num_prefetch, num_workers=num_workers)
+        super().__init__(shard=shard, epoch=epoch, num_prefetch=num_prefetch, num_workers=num_workers)
         if small_px < 32:
             raise ValueError(f"small_px={small_px} should be at least 32: less is left of no hand")
         self.labelled = labelled
@@ -79,10 +79,8 @@ class TrainLoader(StepLoader[Batch]):
         self._augment = augment
         self._mirror = mirror
         self._seed = seed
-        self._shard = shard
         self._small_px, self._small_epochs = small_px, small_epochs
         self._taught = taught
-        self._planned: tuple[int, EpochPlan] | None = None
         self._answers: tuple[int, NDArray[np.float32]] | None = None
 
     def __len__(self) -> int:
@@ -118,23 +116,10 @@ class TrainLoader(StepLoader[Batch]):
     def _num_unlabelled(self) -> int:
         return len(self.unlabelled) if self.unlabelled is not None else 0
 
-    def _plan(self, epoch: int) -> EpochPlan:
-        if self._planned is None or self._planned[0] != epoch:
-            found = self._sampler.plan(
-                self.labelled.labels, self.batch_size, seed=self._seed, epoch=epoch, num_unlabelled=self._num_unlabelled
-            )
-            self._planned = epoch, found
-        return self._planned[1]
-
-    def _part(self, epoch: int, number: int) -> int:
-        """Which batch of the epoch: every process makes the same number of steps, each with its own pictures."""
-        rank, num_ranks = self._shard()
-        return (number * num_ranks + rank) % len(self._plan(epoch).batch_sizes)
-
-    def _slice(self, epoch: int, part: int) -> slice:
-        sizes = self._plan(epoch).batch_sizes
-        start = int(np.sum(sizes[:part]))
-        return slice(start, start + int(sizes[part]))
+    def _new_plan(self, epoch: int) -> EpochPlan:
+        return self._sampler.plan(
+            self.labelled.labels, self.batch_size, seed=self._seed, epoch=epoch, num_unlabelled=self._num_unlabelled
+        )
 
     def _batch(self, epoch: int, part: int) -> Batch:
         plan, rows = self._plan(epoch), self._slice(epoch, part)

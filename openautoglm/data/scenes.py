@@ -19,13 +19,13 @@ from openautoglm.data.loader import TrainLoader
 from openautoglm.data.sampler import ScenePlan, SceneSampler
 from openautoglm.data.scene_augment import SceneAugment
 from openautoglm.data.shown import Shown, collect, stack_crops, take_picture, with_hands
-from openautoglm.data.steps import StepLoader
+from openautoglm.data.steps import PlannedLoader, StepLoader
 from openautoglm.data.transforms import to_float
 from openautoglm.data.views import crop_map, letterbox_map
 from openautoglm.tensors import NOWHERE, Batch, SpotBatch
 
 
-class SceneLoader(StepLoader[SpotBatch]):
+class SceneLoader(PlannedLoader[SpotBatch, ScenePlan]):
     """Batches of one epoch of training.
 
     Args:
@@ -71,7 +71,7 @@ class SceneLoader(StepLoader[SpotBatch]):
         num_workers: int = 0,
         near_size: int | None = None,
     ) -> None:
-        super().__init__(epoch=epoch, num_prefetch=num_prefetch, num_workers=num_workers)
+        super().__init__(shard=shard, epoch=epoch, num_prefetch=num_prefetch, num_workers=num_workers)
         self.frames = frames
         self.others = tuple(others)
         self.batch_size = batch_size
@@ -81,11 +81,9 @@ class SceneLoader(StepLoader[SpotBatch]):
         self._augment = augment
         self._mirror = mirror
         self._seed = seed
-        self._shard = shard
         self._small_px, self._small_epochs = min(small_px, image_size), small_epochs
         self._near_size = near_size
         self._starts = np.cumsum([0, *(len(part) for part in (frames, *self.others))])
-        self._planned: tuple[int, ScenePlan] | None = None
 
     def __len__(self) -> int:
         _, num_ranks = self._shard()
@@ -93,28 +91,20 @@ class SceneLoader(StepLoader[SpotBatch]):
 
     def make(self, epoch: int, number: int) -> SpotBatch:
         """A batch of this process."""
-        plan = self._plan(epoch)
-        rank, num_ranks = self._shard()
-        # every process makes the same number of steps, each with its own pictures
-        part = (number * num_ranks + rank) % len(plan.batch_sizes)
-        start = sum(plan.batch_sizes[:part])
-        numbers = np.arange(start, start + plan.batch_sizes[part])
-        rows = plan.frames[numbers]
+        plan, places = self._plan(epoch), self._slice(epoch, self._part(epoch, number))
+        numbers, rows = np.arange(places.start, places.stop), plan.frames[places]
         shown = [self._show(row, plan.crops[one], int(one), epoch) for row, one in zip(rows, numbers, strict=True)]
         return self._batch(shown, rows, numbers, epoch)
 
-    def _plan(self, epoch: int) -> ScenePlan:
-        if self._planned is None or self._planned[0] != epoch:
-            found = self._sampler.plan(
-                self.batch_size,
-                num_frames=len(self.frames),
-                num_others=int(self._starts[-1]) - len(self.frames),
-                crop_labels=self._composer.crops.labels if self._composer is not None else None,
-                seed=self._seed,
-                epoch=epoch,
-            )
-            self._planned = epoch, found
-        return self._planned[1]
+    def _new_plan(self, epoch: int) -> ScenePlan:
+        return self._sampler.plan(
+            self.batch_size,
+            num_frames=len(self.frames),
+            num_others=int(self._starts[-1]) - len(self.frames),
+            crop_labels=self._composer.crops.labels if self._composer is not None else None,
+            seed=self._seed,
+            epoch=epoch,
+        )
 
     def _show(self, row: int, crops: NDArray[np.int64], number: int, epoch: int) -> Shown:
         random = generator(self._seed, epoch, 1 + int(number))  # zeros at the end of a key do not count

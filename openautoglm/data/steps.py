@@ -7,7 +7,7 @@ import queue
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from torch.utils.data import DataLoader, Dataset, Sampler
 
@@ -57,6 +57,60 @@ class StepLoader(ABC, Generic[T]):
             return self._pool(epoch)
         batches = (self.make(epoch, number) for number in range(len(self)))
         return ahead(batches, self._num_prefetch) if self._num_prefetch else batches
+
+
+class Plan(Protocol):
+    """What an epoch shows, in batches of these sizes."""
+
+    @property
+    def batch_sizes(self) -> tuple[int, ...]:
+        """Pictures of each step."""
+        ...
+
+
+P = TypeVar("P", bound=Plan)
+
+
+class PlannedLoader(StepLoader[T], Generic[T, P]):
+    """Batches that are slices of a plan, which follows from the epoch; every process takes its share of them.
+
+    Args:
+        shard: rank and number of processes that share the steps of an epoch.
+        epoch: see ``StepLoader``, as the rest.
+        num_prefetch: likewise.
+        num_workers: likewise.
+    """
+
+    def __init__(
+        self,
+        *,
+        shard: Callable[[], tuple[int, int]],
+        epoch: Callable[[], int],
+        num_prefetch: int = 0,
+        num_workers: int = 0,
+    ) -> None:
+        super().__init__(epoch=epoch, num_prefetch=num_prefetch, num_workers=num_workers)
+        self._shard = shard
+        self._planned: tuple[int, P] | None = None
+
+    @abstractmethod
+    def _new_plan(self, epoch: int) -> P: ...
+
+    def _plan(self, epoch: int) -> P:
+        if self._planned is None or self._planned[0] != epoch:
+            self._planned = epoch, self._new_plan(epoch)
+        return self._planned[1]
+
+    def _part(self, epoch: int, number: int) -> int:
+        """Which batch of the epoch: every process makes the same number of steps, each with its own pictures."""
+        rank, num_ranks = self._shard()
+        return (number * num_ranks + rank) % len(self._plan(epoch).batch_sizes)
+
+    def _slice(self, epoch: int, part: int) -> slice:
+        """The pictures of a batch."""
+        sizes = self._plan(epoch).batch_sizes
+        start = sum(sizes[:part])
+        return slice(start, start + sizes[part])
 
 
 def can_fork() -> bool:
