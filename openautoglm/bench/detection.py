@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openautoglm.data.frames import NO_GESTURE, Frame, FrameSet
+from openautoglm.runtime.geometry import box_iou
 from openautoglm.types import Hand
 
 MOST_HANDS = 10
 """Hands a frame that count, the best-scored ones."""
 _IOU = 0.5
-_EPSILON = 1e-9
 
 
 @dataclass(frozen=True)
@@ -108,16 +108,6 @@ def average_precision(found: Sequence[ScoredBoxes], truths: Sequence[NDArray[np.
     recall = hits.cumsum() / total
     precision = np.maximum.accumulate(precision[::-1])[::-1]
     return float((np.diff(recall, prepend=0.0) * precision).sum())
-
-
-def box_iou(one: NDArray[np.floating], two: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Common area over united area of each pair of boxes: ``(n, 4)`` and ``(m, 4)`` to ``(n, m)``."""
-    first, second = one.astype(np.float64).reshape(-1, 1, 2, 2), two.astype(np.float64).reshape(1, -1, 2, 2)
-    low, high = np.maximum(first[..., 0, :], second[..., 0, :]), np.minimum(first[..., 1, :], second[..., 1, :])
-    common = np.clip(high - low, 0.0, None).prod(-1)
-    areas = [(boxes[..., 1, :] - boxes[..., 0, :]).prod(-1) for boxes in (first, second)]
-    iou: NDArray[np.float64] = common / (areas[0] + areas[1] - common + _EPSILON)
-    return iou
 
 
 def gesture_of(hands: Sequence[Hand]) -> str | None:

@@ -86,7 +86,8 @@ def _score_interval(share: float, num_samples: float) -> Interval:
     z2 = Z_95**2
     centre = (share + z2 / (2 * num_samples)) / (1 + z2 / num_samples)
     half = Z_95 / (1 + z2 / num_samples) * math.sqrt(share * (1 - share) / num_samples + z2 / (4 * num_samples**2))
-    return Interval(max(0.0, centre - half), min(1.0, centre + half))
+    # the share lies in it, whatever sums of floats say
+    return Interval(min(share, max(0.0, centre - half)), max(share, min(1.0, centre + half)))
 
 
 def grouped_interval(correct: ArrayLike, groups: ArrayLike) -> Interval:

@@ -13,7 +13,9 @@ from hydra.core.override_parser.types import ValueType
 from hydra.errors import HydraException
 
 PATH_KEYS = frozenset({"resume", "artifact", "init", "json", "out", "home"})
-_PATH_LEAVES = frozenset({"root", "path", "folder", "file", "photo_classifier", "pruned", "reference", "spotter"})
+_PATH_LEAVES = frozenset(
+    {"root", "path", "folder", "file", "photo_classifier", "pruned", "pseudo_boxes", "reference", "spotter"}
+)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from openautoglm.data.cache import cached_arrays, content_key, file_hash
 from openautoglm.data.frame_store import MarkedFrame, MarkedHand, corners, mark_hand, open_frames, write_frames
 from openautoglm.data.frames import NO_GESTURE, FrameSet
 from openautoglm.data.images import DECODE_VERSION, SUFFIXES
+from openautoglm.data.pseudo_boxes import read_boxes
 from openautoglm.data.splits import align_frames, dev_slice
 from openautoglm.tensors import UNLABELLED
 
@@ -46,6 +47,7 @@ class HagridFrames:
         test_split: annotations that are read for the figure only.
         dev_fraction: part of train, the ids that hash below it, that chooses everything.
         mirror: whether a mirrored hand keeps its label.
+        pseudo_boxes: file of boxes that the stage ``box`` found, which replace those of its frames in train.
         name: short name for people and results.
     """
 
@@ -58,6 +60,7 @@ class HagridFrames:
         test_split: str = "val",
         dev_fraction: float = 0.08,
         mirror: bool = True,
+        pseudo_boxes: str | None = None,
         name: str = "hagrid",
     ) -> None:
         if not 0 < dev_fraction < 1:
@@ -72,6 +75,7 @@ class HagridFrames:
         self.test_split = test_split
         self.dev_fraction = dev_fraction
         self.mirror = mirror
+        self.pseudo_boxes = pseudo_boxes
         self.name = name
         self._entries: dict[str, list[_Entry]] = {}
         self._stores: dict[str, Path] = {}
@@ -139,7 +143,7 @@ class HagridFrames:
                 image_id=entry.image_id,
                 part="dev" if in_dev else parts[0],
                 hands=tuple(hands),
-                complete=len(hands) == num_boxes and bool(num_boxes or not entry.content.get("pseudo")),
+                complete=_is_complete(entry.content, len(hands), num_boxes),
                 frame_label=labels.get(entry.folder, UNLABELLED),
                 notes=tuple(notes),
                 problem="it was annotated before, in another class" if entry.image_id in seen else problem,
@@ -156,7 +160,11 @@ class HagridFrames:
                     f"{self.root} has no annotations of {split!r}, only of {_names(self._splits())}; expected "
                     f"{_ANNOTATIONS}/{split}/<class>.json"
                 )
-            self._entries[split] = [entry for file in files for entry in self._read_class(file)]
+            entries = [entry for file in files for entry in self._read_class(file)]
+            if split == "train" and self.pseudo_boxes is not None:
+                found = read_boxes(self.pseudo_boxes)
+                entries = [replace(entry, content=entry.content | found.get(entry.image_id, {})) for entry in entries]
+            self._entries[split] = entries
         return self._entries[split]
 
     def _read_class(self, file: Path) -> Iterator[_Entry]:
@@ -184,6 +192,12 @@ class HagridFrames:
                 f".json and {_PICTURES}/<class>/<id>.jpg"
             )
         return folder
+
+
+def _is_complete(content: dict[str, Any], num_hands: int, num_boxes: int) -> bool:
+    """Whether every hand of a frame has a box that can be used, as far as its entry tells."""
+    says_so = bool(num_boxes or not content.get("pseudo"))
+    return num_hands == num_boxes and bool(content.get("complete", says_so))
 
 
 def _hands(content: dict[str, Any], labels: dict[str, int]) -> tuple[list[MarkedHand], int, list[str]]:

@@ -27,10 +27,10 @@ from openautoglm.types import Artifact, Hand
 from openautoglm.zoo import store
 
 FindHands = Literal["auto", "always", "never"]
-SPOTTER = "openautoglm-small-frames"
+SPOTTER = "openautoglm-small"
 CROP_MARGIN = 0.0
-"""Added on every side of a crop: ``openautoglm-small``, which was trained on tight ones, names 92 % of the hands found
-in 144 frames of HaGRID's val right at 0, 94 % at 0.05, 90 % at 0.1 and 81 % at 0.15."""
+"""Added on every side of a crop: ``openautoglm-small-crops``, trained on tight ones, names 92 % of the hands found in
+144 frames of HaGRID's val right at 0, 94 % at 0.05, 90 % at 0.1 and 81 % at 0.15."""
 NO_HAND = "no hand was found in it"
 _LONGEST_PX = 1280
 _NUM_TRIED = 64

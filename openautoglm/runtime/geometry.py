@@ -13,6 +13,7 @@ from openautoglm.types import Fit
 Box = tuple[float, float, float, float]
 Boxes = NDArray[np.float64]
 
+_EPSILON = 1e-9
 _ROUNDING = 1e-6
 """Share of an input pixel by which sums of floats may miss its edge."""
 
@@ -69,6 +70,16 @@ def square_crop(box_px: Box, width: int, height: int, *, size: int, margin: floa
         source_px=(columns[0], rows[0], columns[1], rows[1]),
         target_px=(in_columns[0], in_rows[0], in_columns[1], in_rows[1]),
     )
+
+
+def box_iou(one: NDArray[np.floating], two: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Common area over united area of each pair of boxes: ``(n, 4)`` and ``(m, 4)`` to ``(n, m)``."""
+    first, second = one.astype(np.float64).reshape(-1, 1, 2, 2), two.astype(np.float64).reshape(1, -1, 2, 2)
+    low, high = np.maximum(first[..., 0, :], second[..., 0, :]), np.minimum(first[..., 1, :], second[..., 1, :])
+    common = np.clip(high - low, 0.0, None).prod(-1)
+    areas = [(boxes[..., 1, :] - boxes[..., 0, :]).prod(-1) for boxes in (first, second)]
+    iou: NDArray[np.float64] = common / (areas[0] + areas[1] - common + _EPSILON)
+    return iou
 
 
 def _overlap(start: float, pitch: float, size: int, limit: int) -> tuple[tuple[float, float], tuple[int, int]]:

@@ -137,6 +137,11 @@ class Recognizer:
             parts=parts_of_look(engines) if early_exit else (),
         )
 
+    @property
+    def finds_hands(self) -> bool:
+        """Whether it looks for hands; otherwise it takes every picture for the crop of one."""
+        return self._glance is not None
+
     def recognize(self, frame: NDArray[Any]) -> list[Hand]:
         """The hands of a frame, best first.
 
@@ -169,6 +174,13 @@ class Recognizer:
         Raises:
             ValueError: it is no frame, or there is no such box in it.
         """
+        return self._hand(_as_box(box_px), self.probabilities(frame, box_px))
+
+    def probabilities(self, frame: NDArray[Any], box_px: Sequence[float] | NDArray[Any]) -> Floats:
+        """How likely each of ``classes`` is for a hand whose box is known, ``(k,)``, by a look at it.
+
+        Arguments and errors as those of ``name_box``.
+        """
         picture = Image.fromarray(as_rgb(frame))
         x0, y0, x1, y1 = box = _as_box(box_px)
         if not (x0 < x1 and y0 < y1 and 0 <= x0 + x1 <= 2 * picture.width and 0 <= y0 + y1 <= 2 * picture.height):
@@ -176,7 +188,7 @@ class Recognizer:
                 f"got the box {box} in a frame of {picture.width} x {picture.height} px, expected x0 < x1 and y0 < y1 "
                 "with its middle in the frame"
             )
-        return self._hand(box, self._look_at(picture, self._crop(picture, box)))
+        return self._look_at(picture, self._crop(picture, box))
 
     def _find(self, picture: Image.Image, glance: Engine) -> list[_Found]:
         """Glance at the frame and, closer, at each hand in it."""

@@ -15,6 +15,9 @@ from openautoglm.stages.evaluate import predict, top1
 from openautoglm.stages.run import Run
 from openautoglm.types import Artifact
 
+_ADDED = ("glance_head.", "exits.")
+"""Parts that a net may have or not, beside those that every net of its size has."""
+
 
 def net_config(
     architecture: str, arguments: Mapping[str, Any], classes: tuple[str, ...], image_size: int
@@ -66,14 +69,14 @@ def initial_student(run: Run) -> nn.Module:
             f"init={run.init} holds a {artifact.config['architecture']}, but model={run.model} is to be trained: "
             "choose the same architecture, or init=null"
         )
-    found = load_model(artifact).state_dict()
+    found, wanted = load_model(artifact).state_dict(), model.state_dict()
     if tuple(artifact.config["classes"]) != run.source.class_names():
         # other gestures: everything but the classifier
         found = {name: value for name, value in found.items() if "classifier." not in name}
-    wanted = model.state_dict()
+    # a net for whole frames names crops as well: its glance stays behind
+    found = {name: value for name, value in found.items() if name in wanted or not name.startswith(_ADDED)}
     strange = [name for name, value in found.items() if name not in wanted or wanted[name].shape != value.shape]
-    fresh = ("glance_head.", "classifier.", "exits.")  # what a net may get on top of those weights
-    strange += [name for name in wanted if name not in found and not name.startswith(fresh)]
+    strange += [name for name in wanted if name not in found and not name.startswith(("classifier.", *_ADDED))]
     if strange:
         raise ValueError(
             f"init={run.init} is another {run.model} than is asked for, first in {strange[0]}: give the model the same "

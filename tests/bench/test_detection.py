@@ -3,8 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from openautoglm.bench.detection import DetectionScores, ScoredBoxes, average_precision, box_iou, score_frames
+from openautoglm.bench.detection import DetectionScores, ScoredBoxes, average_precision, score_frames
 from openautoglm.data.frames import FrameSet
+from openautoglm.runtime.geometry import box_iou
 from openautoglm.types import Hand
 
 LEFT, RIGHT, FAR = (0.0, 0.0, 10.0, 10.0), (20.0, 0.0, 30.0, 10.0), (50.0, 50.0, 60.0, 60.0)

@@ -13,6 +13,13 @@ from openautoglm.bench.paired import (
 )
 
 
+@pytest.mark.parametrize("num_samples", range(1, 60))
+def test_wilson_holds_the_share_itself(num_samples):
+    for num_correct in (0, num_samples // 2, num_samples):
+        interval = wilson_interval(num_correct, num_samples)
+        assert interval.low <= num_correct / num_samples <= interval.high
+
+
 def test_wilson_by_hand():
     # 48 of 50, z = 1.96: (2np + z2) / (2 (n + z2)) = (96 + 3.8415) / 107.683 = 0.92718,
     # half width z sqrt(z2 + 4np(1 - p)) / (2 (n + z2)) = 1.96 sqrt(3.8415 + 7.68) / 107.683 = 0.06178

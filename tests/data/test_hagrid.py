@@ -9,6 +9,7 @@ from PIL import Image
 
 from openautoglm.data.frames import FrameSource
 from openautoglm.data.hagrid import HagridFrames
+from openautoglm.data.pseudo_boxes import PseudoBoxes, write_boxes
 from openautoglm.data.splits import dev_slice
 
 pytestmark = pytest.mark.usefixtures("own_cache")
@@ -94,6 +95,23 @@ def test_frames_that_may_show_a_hand_are_not_complete(make_hagrid):
     assert test.complete.tolist() == [False, True, False, True, False]
     assert test.num_hands.tolist() == [0, 0, 0, 1, 1]
     assert test.problems == ("e: its box [0.5, 0.5, 0.0, 0.1] is empty or outside the picture",)
+
+
+def test_boxes_that_nets_found_stand_for_those_of_train(make_hagrid, tmp_path: Path):
+    bare = {"bboxes": [], "labels": [], "pseudo": True}
+    ids = [name for name in map(str, range(400)) if not dev_slice(name, 0.08)][:2]
+    (in_dev,) = [name for name in map(str, range(400)) if dev_slice(name, 0.08)][:1]
+    root = make_hagrid({"train": {"fist": dict.fromkeys((*ids, in_dev), bare)}, "val": {"fist": {"a": bare}}})
+    found = PseudoBoxes(bboxes=((0.5, 0.5, 0.25, 0.5),), labels=("fist",), complete=False)
+    write_boxes(tmp_path / "boxes.json", {ids[0]: found, "a": found}, {})
+    options = {"pseudo_boxes": str(tmp_path / "boxes.json"), "classes": ("fist", "no_gesture")}
+    train = load(root, "train", **options)
+    assert train.num_hands.tolist() == [1, 0]
+    assert train.frame(0).boxes_px.tolist() == [[20, 10, 30, 20]]
+    assert train.frame(0).labels.tolist() == [0]
+    assert not train.complete.any()
+    assert train.fingerprint != load(root, "train", classes=("fist", "no_gesture")).fingerprint
+    assert not load(root, "test", **options).num_hands.any()
 
 
 def test_labels_that_cannot_be_told_apart_leave_hands_without_a_gesture(make_hagrid):

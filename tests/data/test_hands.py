@@ -61,13 +61,13 @@ def test_whole_pictures_are_cropped_and_kept(whole, scenes):
     assert len(crops.missing) < 0.4 * len(before)
     assert train.images.shape[1:] == (96, 96, 3)
     assert content(whole) == before
-    assert "pictures show more than the hand: openautoglm-small-frames cut the hand out of" in data.hands_note
+    assert "pictures show more than the hand: openautoglm-small cut the hand out of" in data.hands_note
 
 
 def test_a_crop_is_the_hand(whole, scenes):
     """The best hand overlaps a true box by half at least, in most of the pictures where one is found."""
-    tool, right = Recognizer.from_pretrained("openautoglm-small-frames", runtime="onnx"), []
-    finder = HandFinder("openautoglm-small-frames")
+    tool, right = Recognizer.from_pretrained("openautoglm-small", runtime="onnx"), []
+    finder = HandFinder("openautoglm-small")
     for path in whole.rglob("*.png"):
         frame = scenes.frame(int(path.stem))
         found = tool.recognize(np.array(frame.image))
@@ -82,10 +82,10 @@ def test_a_crop_is_the_hand(whole, scenes):
 def test_a_crop_is_cut_as_a_recognizer_cuts_it(whole, monkeypatch):
     """What the look of the same box sees, to the byte."""
     path = next(whole.rglob("*.png"))
-    tool = HandFinder("openautoglm-small-frames")
+    tool = HandFinder("openautoglm-small")
     crop = tool.crop(path, 96)
     frame = np.array(Image.open(path))
-    bare, seen = Recognizer.from_pretrained("openautoglm-small", runtime="onnx"), []
+    bare, seen = Recognizer.from_pretrained("openautoglm-small-crops", runtime="onnx"), []
     monkeypatch.setattr(bare._look, "run", lambda image: seen.append(image) or np.zeros(19, np.float32))
     bare.name_box(frame, tool._best(frame).box_px)
     assert (np.rint(seen[0][0].transpose(1, 2, 0) * 255) == crop).all()
@@ -143,7 +143,7 @@ def test_without_a_runtime_pictures_are_taken_as_they_are(whole, monkeypatch, ca
 
 def test_a_net_of_crops_finds_no_hands(whole):
     with pytest.raises(ValueError, match=r"has no program that finds hands: give data\.spotter="):
-        source(whole, spotter="openautoglm-small").load("train")
+        source(whole, spotter="openautoglm-small-crops").load("train")
 
 
 @pytest.mark.parametrize(

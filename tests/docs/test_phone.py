@@ -22,7 +22,7 @@ from openautoglm.runtime.pixels import as_input
 from openautoglm.zoo import store
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "phone.md").read_text(encoding="utf-8")
-CROPS, FRAMES = "openautoglm-small", "openautoglm-small-frames"
+CROPS, FRAMES = "openautoglm-small-crops", "openautoglm-small"
 pytest.importorskip("onnxruntime")
 
 

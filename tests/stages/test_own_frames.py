@@ -21,7 +21,7 @@ from openautoglm.zoo import store
 
 GESTURES = ("fist", "palm")
 NAMES = {"fist": "拳 头", "palm": "it's [palm]"}
-SPOTTER = "openautoglm-small-frames"
+SPOTTER = "openautoglm-small"
 
 
 def contents(root: Path) -> dict[Path, bytes]:

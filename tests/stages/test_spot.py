@@ -180,7 +180,7 @@ def test_a_spotter_teaches_the_glance_of_another(spot_run, tmp_path, monkeypatch
 
 @pytest.mark.parametrize(
     ("teacher", "said"),
-    [("openautoglm-nano", "is for classify, of call, dislike"), ("artifact", "is quantised, for spot, of")],
+    [("openautoglm-nano-crops", "is for classify, of call, dislike"), ("artifact", "is quantised, for spot, of")],
 )
 def test_only_a_float_spotter_of_the_same_gestures_teaches_a_glance(spot_run, place, capsys, teacher, said):
     from openautoglm.cli.train import main

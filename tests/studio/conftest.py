@@ -60,7 +60,7 @@ class Played:
         """Let a played training end: with a released net, or as told."""
         from openautoglm.zoo import store
 
-        (run / "play").write_text(how or str(store.RELEASED / "openautoglm-nano"))
+        (run / "play").write_text(how or str(store.RELEASED / "openautoglm-nano-crops"))
 
 
 @pytest.fixture

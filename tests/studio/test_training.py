@@ -96,7 +96,7 @@ def test_result_is_told_handed_out_and_tried(client, filled, played, jpegs):
     assert set(facts) == {"model.pte", "model.tflite", "model.onnx", "manifest.json", "report.html"}
 
     net = client.get(f"{filled}/files/model.tflite")
-    assert net.content == store.find("openautoglm-nano").program("tflite").read_bytes()
+    assert net.content == store.find("openautoglm-nano-crops").program("tflite").read_bytes()
     assert 'filename="model.tflite"' in net.headers["content-disposition"]
     report = client.get(f"{filled}/files/report.html")
     assert "sandbox" in report.headers["content-security-policy"]
@@ -105,7 +105,7 @@ def test_result_is_told_handed_out_and_tried(client, filled, played, jpegs):
 
     answer = client.post(f"{filled}/recognize?runtime=litert", content=jpegs[0]).json()
     (hand,) = answer["hands"]
-    assert hand["label"] in store.find("openautoglm-nano").config["classes"]
+    assert hand["label"] in store.find("openautoglm-nano-crops").config["classes"]
     assert 0 < hand["score"] <= 1
     assert hand["box_px"] == [0, 0, 60, 40]
     assert answer["latency_ms"] > 0

@@ -16,7 +16,7 @@ from openautoglm.runtime.recognizer import Recognizer
 from openautoglm.stages.frames import EagerEngine, examine, make_recognizer
 from openautoglm.zoo import store
 
-NAME = "openautoglm-small-frames"
+NAME = "openautoglm-small"
 
 
 @pytest.fixture(scope="module")
