@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import subprocess
 from importlib import metadata
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import openautoglm
 from openautoglm.bench.result import DeviceResult
+from openautoglm.machine import num_cores
 
 PACKAGES = (
     "openautoglm", "torch", "torchvision", "torchao", "lightning", "timm", "torchmetrics", "datasets", "numpy",
@@ -30,8 +30,7 @@ def collect_versions() -> dict[str, str]:
 
 def collect_device(*, num_threads: int | None, accelerator: str) -> DeviceResult:
     """The processor and how many of its cores this process may use."""
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return DeviceResult(cpu=_cpu_name(), num_cores=usable, num_threads=num_threads, accelerator=accelerator)
+    return DeviceResult(cpu=_cpu_name(), num_cores=num_cores(), num_threads=num_threads, accelerator=accelerator)
 
 
 def collect_commit() -> str | None:

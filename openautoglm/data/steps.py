@@ -27,6 +27,8 @@ class StepLoader(ABC, Generic[T]):
     """
 
     def __init__(self, *, epoch: Callable[[], int], num_prefetch: int = 0, num_workers: int = 0) -> None:
+        if num_workers < 0:
+            raise ValueError(f"num_workers={num_workers} should be a number of processes, 0 for none")
         if num_workers and not can_fork():
             raise ValueError(f"num_workers={num_workers} needs a system that forks processes; set it to 0 here")
         self._epoch = epoch

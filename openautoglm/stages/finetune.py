@@ -35,6 +35,8 @@ _FEATURE_BATCH = 128
 _EPOCHS, _LEAST_SHOWN, _MOST_SHOWN = 12, 6_400, 40_000
 _MANY = 1_000
 """Pictures from which on three folds are enough to tell what to expect."""
+_OF_THE_RUN = frozenset({"num_classes", "image_size", "glance_size", "near_size"})
+"""Arguments of a net that follow from what a run trains on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,10 +135,12 @@ class Finetune:
         name = _best_released() if self.teacher == "auto" else self.teacher
         if name is None or name == run.init:
             return run
-        architecture = store.find(name).config["architecture"]
-        if architecture == run.model:
+        config = store.find(name).config
+        if config["architecture"] == run.model:
             return run
-        return replace(run, model=architecture, model_arguments={}, init=name)
+        # of a pruned net, too; its glance, if it has one, teaches nothing here
+        arguments = {key: value for key, value in config["arguments"].items() if key not in _OF_THE_RUN}
+        return replace(run, model=config["architecture"], model_arguments=arguments, init=name)
 
     def _fit(
         self,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,6 +24,7 @@ from openautoglm.data.splits import judged_splits
 from openautoglm.data.spot import SpotData
 from openautoglm.data.steps import can_fork
 from openautoglm.data.transforms import Augment
+from openautoglm.machine import num_cores
 from openautoglm.train import FitSettings
 from openautoglm.types import Artifact
 from openautoglm.zoo import store
@@ -72,7 +72,7 @@ class Run:
         """Processes that make training batches: all cores but one beside a GPU, none where the cores train."""
         if self.num_workers is not None:
             return self.num_workers
-        return max(0, (os.cpu_count() or 1) - 1) if self.settings.on_gpu and can_fork() else 0
+        return max(0, num_cores() - 1) if self.settings.on_gpu and can_fork() else 0
 
     @property
     def console(self) -> Console:

@@ -105,6 +105,11 @@ def test_processes_need_a_system_that_forks(photos, monkeypatch: pytest.MonkeyPa
         GestureData(source=photos, num_workers=2).train_dataloader()
 
 
+def test_fewer_processes_than_none_are_refused(photos):
+    with pytest.raises(ValueError, match="num_workers=-1 should be a number of processes"):
+        GestureData(source=photos, num_workers=-1).train_dataloader()
+
+
 def test_error_in_the_thread_reaches_the_consumer(photos, monkeypatch: pytest.MonkeyPatch):
     module = GestureData(source=photos, num_prefetch=1, batch_size=8)
     monkeypatch.setattr(Augment, "__call__", lambda *_, **__: 1 / 0)

@@ -115,6 +115,18 @@ def test_artifact_names_and_rejects(whole_run, hands):
     assert recognizer.thresholds.reject == config["thresholds"]["reject"]
 
 
+def test_a_pruned_net_and_one_for_whole_frames_teach_as_well(here, hands):
+    root = make_pictures(here / "photos", hands)
+    for teacher in ("openautoglm-small-pruned", "openautoglm-small"):
+        quick = ("stage=finetune", f"stages.finetune.teacher={teacher}", "trainer.fast_dev_run=true")
+        said = [word.replace("num_folds=3", "num_folds=0") for word in words(root, *quick)]
+        assert train(said) == 0
+        run = max((here / "runs" / "finetune_int8").iterdir())
+        arguments = store.find(run / "teach").config["arguments"]
+        assert ("hidden" in arguments) == teacher.endswith("pruned")
+        assert arguments["glance_size"] is None
+
+
 def test_a_small_net_is_taught_by_the_best(whole_run):
     teacher = store.find(whole_run / "teach").config
     assert teacher["architecture"] == "openautoglm-small"

@@ -18,6 +18,7 @@ from typing import IO
 import numpy as np
 
 from openautoglm.data.synthetic.worker import Job, Settings, layout, render_rows
+from openautoglm.machine import num_cores
 from openautoglm.progress import progress_bar
 
 _CHUNK_BYTES = 16 * 2**20
@@ -37,7 +38,7 @@ def render_split(folder: Path, settings: Settings, num_rows: int, num_workers: i
     for name, (shape, dtype) in layout(settings, num_rows).items():
         _reserve(folder / f"{name}.npy", shape, dtype)
     if num_workers is None:
-        num_workers = 1 if num_rows <= _FEW_ROWS else min(_MOST_PROCESSES, _num_cores())
+        num_workers = 1 if num_rows <= _FEW_ROWS else min(_MOST_PROCESSES, num_cores())
     job = Job(settings, str(folder), num_rows, 0, 1)
     with progress_bar() as progress:
         task = progress.add_task(f"rendering {settings.split} of synthetic", total=num_rows)
@@ -50,10 +51,6 @@ def render_split(folder: Path, settings: Settings, num_rows: int, num_workers: i
         else:
             _run([replace(job, first=i, step=num_workers) for i in range(num_workers)], advance)
     (folder / "fingerprint.json").write_text(json.dumps({"fingerprint": _fingerprint(folder)}), encoding="utf-8")
-
-
-def _num_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _reserve(path: Path, shape: tuple[int, ...], dtype: str) -> None:
