@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from openautoglm.bench.result import update_results
 from openautoglm.report.html import write_report
@@ -20,4 +21,5 @@ class Report:
         update_results(run.folder, lambda results: replace(results, status="complete"))
         path = write_report(run.folder)
         run.console.print(final_table(results_of(run)))
-        return Outcome(note=str(path))
+        here = Path.cwd()  # a run that went on has its whole path
+        return Outcome(note=str(path.relative_to(here) if path.is_relative_to(here) else path))

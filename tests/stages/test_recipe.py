@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from rich.console import Console
 
 from openautoglm import AutoModel
 from openautoglm.bench.result import read_results
 from openautoglm.cli.evaluate import main as evaluate
 from openautoglm.cli.train import main as train
+from openautoglm.stages.report import Report
 from openautoglm.zoo import store
 
 FILES = {"executorch": "model.pte", "litert": "model.tflite", "onnx": "model.onnx"}
@@ -104,6 +107,13 @@ def test_card_names_data_and_figures(tiny_run):
     card = (tiny_run / "artifact" / "README.md").read_text()
     assert "`synthetic`" in card
     assert "model.tflite" in card
+
+
+def test_a_report_is_named_from_where_one_stands(beside, tiny_run):
+    """A run that went on knows its folder from the root of the disk; results shall not."""
+    assert tiny_run.is_absolute()
+    told = Report()(SimpleNamespace(folder=tiny_run, console=Console(quiet=True))).note
+    assert told == f"runs/distill_int8/{tiny_run.name}/report.html"
 
 
 def test_resume_of_a_finished_run_repeats_nothing(beside, tiny_run, capsys):
