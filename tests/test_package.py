@@ -85,6 +85,31 @@ def test_readme_shows_the_figures_of_nano():
     assert told in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
+def test_readme_shows_what_was_compared_on_whole_frames():
+    told = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    names = ("openautoglm-small", "mediapipe hands + mlp", "hagrid dynamic_gestures")
+    for name, file in (("openautoglm-small", "peers_frames"), ("openautoglm-nano", "peers_frames_nano")):
+        rows = json.loads((ROOT / f"recipes/results/studies/{file}.json").read_text(encoding="utf-8"))["rows"]
+        ours, landmarker, hagrid = (
+            next(row for key, row in rows.items() if key.startswith(k)) for k in (name, *names[1:])
+        )
+        if name == "openautoglm-nano":
+            assert f"{_figures(ours)}, the landmarker {landmarker['ms']:.1f}" in told
+        else:
+            assert f"{_figures(ours, ' named right, hand AP50')}; in the same run" in told
+            assert (
+                f"landmarker with an MLP {_figures(landmarker)}, HaGRID's detector and classifier {_figures(hagrid)}"
+                in told
+            )
+    looks = json.loads((ROOT / "recipes/results/studies/gold_crops.json").read_text(encoding="utf-8"))["rows"]
+    small, nano = (100 * looks[f"openautoglm-{size}"]["top1"] for size in ("small", "nano"))
+    assert f"these two nets name {small:.1f} and {nano:.1f} % right" in told
+
+
+def _figures(row, words=","):
+    return f"{100 * row['top1']:.1f} %{words} {row['hand_ap50']:.2f}, {row['ms']:.1f} ms"
+
+
 def test_readme_shows_the_study_of_the_synthetic_task():
     found = json.loads((ROOT / "recipes/results/studies/synthetic.json").read_text(encoding="utf-8"))
     readme = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -104,7 +104,7 @@ class CropExam:
             facts["groups"] = evidence.group_accuracy(self._groups, logits, self._test)
             facts["mistakes"] = evidence.mistakes(self._run.folder, logits, self._test)
         if self._with_cost:
-            facts["int8_cost"] = self._cost(program)
+            facts["int8_cost"] = int8_cost(self._run, program, self._twins[program.twin])
         if parts_of_look(program.engines) and self._unseen and self._run.holds_out("dev"):
             found = self._exits.on_crops(self._run, program, self._answers(program))
             facts["exits"] = found
@@ -120,26 +120,6 @@ class CropExam:
             self._logits[program.name] = predict_each(run, self._test, title=title, console=self._run.console)
         return self._logits[program.name]
 
-    def _cost(self, program: Exported) -> Int8Cost:
-        """Accuracy of the float export minus that of the INT8 file, picture by picture."""
-        splits, console = self._run.load_held_out(), self._run.console
-        right: dict[str, dict[str, Any]] = {}
-        for split, images in splits.items():
-            for kind, one in (("float", self._twins[program.twin]), ("int8", program)):
-                title = f"verify {kind} on {split}"
-                logits = predict_each(one.engines[LOOK].run, images, title=title, console=console)
-                right.setdefault(kind, {})[split] = logits.argmax(axis=1) == images.labels
-        whole = [np.concatenate([right[kind][split] for split in splits]) for kind in ("float", "int8")]
-        paired = paired_difference_interval(*whole)
-        return Int8Cost(
-            runtime=program.backend.name,
-            num_samples=paired.num_samples,
-            difference=paired.difference,
-            ci95=(paired.ci95.low, paired.ci95.high),
-            test_net_loss=int(right["float"]["test"].sum() - right["int8"]["test"].sum()),
-            extra={"splits": {split: len(images) for split, images in splits.items()}},
-        )
-
 
 class FrameExam:
     """Every test frame through glance and look.
@@ -147,12 +127,23 @@ class FrameExam:
     Args:
         run: whose.
         main: program that thresholds are chosen with.
+        twins: name to the float program of the same format.
+        cost: whether to measure what INT8 costs the look, on crops beside the frames.
         max_loss: what each of them may cost on dev.
         exits: measures early exits, where the net has some.
     """
 
-    def __init__(self, run: Run, main: Exported, *, max_loss: float, exits: ExitExam) -> None:
-        self._run, self._main = run, main
+    def __init__(
+        self,
+        run: Run,
+        main: Exported,
+        *,
+        twins: Mapping[str, Exported],
+        cost: bool,
+        max_loss: float,
+        exits: ExitExam,
+    ) -> None:
+        self._run, self._main, self._twins, self._with_cost = run, main, twins, cost
         self._max_loss, self._exits = max_loss, exits
         self._test = run.load_frames("test")
         self._classes = run.source.class_names()
@@ -210,6 +201,8 @@ class FrameExam:
         """Confusion, mistakes, the thresholds and what they do on dev."""
         shown = frame_evidence(program.shown, self._run.folder, self._answers(program).hands, self._test)
         facts = {**shown, "thresholds": {**to_plain(self._chosen), "chosen_on": "dev"}}
+        if self._with_cost:
+            facts["int8_cost"] = int8_cost(self._run, program, self._twins[program.twin])
         if parts_of_look(program.engines):
             facts["exits"] = self._exits.on_frames(self._run, program, self._chosen)
         return facts
@@ -220,3 +213,33 @@ class FrameExam:
             title = f"verify {program.shown}"
             self._figures[program.name] = examine(recognizer, self._test, title=title, console=self._run.console)
         return self._figures[program.name]
+
+
+def int8_cost(run: Run, program: Exported, twin: Exported) -> Int8Cost:
+    """Accuracy of the look of the float export minus that of the INT8 file, crop by crop.
+
+    Args:
+        run: whose; it has crops that were held out.
+        program: the INT8 file.
+        twin: its float export.
+    """
+    splits = run.load_held_out()
+    right: dict[str, dict[str, Any]] = {}
+    for split, images in splits.items():
+        for kind, one in (("float", twin), ("int8", program)):
+            title = f"verify {kind} on {split}"
+            logits = predict_each(one.engines[LOOK].run, images, title=title, console=run.console)
+            right.setdefault(kind, {})[split] = logits.argmax(axis=1) == images.labels
+    whole = [np.concatenate([right[kind][split] for split in splits]) for kind in ("float", "int8")]
+    paired = paired_difference_interval(*whole)
+    return Int8Cost(
+        runtime=program.backend.name,
+        num_samples=paired.num_samples,
+        difference=paired.difference,
+        ci95=(paired.ci95.low, paired.ci95.high),
+        test_net_loss=int(right["float"]["test"].sum() - right["int8"]["test"].sum()),
+        extra={
+            "splits": {split: len(images) for split, images in splits.items()},
+            "test_top1": {kind: float(right[kind]["test"].mean()) for kind in right},
+        },
+    )

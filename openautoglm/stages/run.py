@@ -20,7 +20,7 @@ from openautoglm.data.loader import Taught
 from openautoglm.data.mix import FrameMix
 from openautoglm.data.module import GestureData
 from openautoglm.data.sampler import BalancedSampler
-from openautoglm.data.splits import judged_splits
+from openautoglm.data.splits import judged_splits, known_classes
 from openautoglm.data.spot import SpotData
 from openautoglm.data.steps import can_fork
 from openautoglm.data.transforms import Augment
@@ -145,8 +145,15 @@ class Run:
         return self.cut(self.crops.load(split))
 
     def load_held_out(self) -> dict[str, ImageSet]:
-        """All crops that no stage trains on, by split: test, dev and, where the data has one, holdout."""
-        return {split: self.cut(images) for split, images in judged_splits(self.crops).items()}
+        """All crops that no stage trains on, by split: test, dev and, where the data has one, holdout.
+
+        Of a run on frames those of the crops beside them, none where there are none.
+        """
+        source = self.crops if self.frames is None else self.frames.crops
+        if source is None:
+            return {}
+        classes = self.source.class_names()
+        return {split: known_classes(self.cut(images), classes) for split, images in judged_splits(source).items()}
 
     def load_frames(self, split: Split) -> FrameSet:
         """A split of whole frames."""

@@ -37,7 +37,8 @@ class Verify:
     Attributes:
         rounds: of the latency measurement, INT8 and float in turn.
         num_threads: of each runtime.
-        cost: also measure what INT8 costs in accuracy, paired, on test, dev and holdout together.
+        cost: also measure what INT8 costs in accuracy, paired, on test, dev and holdout together; of a
+            net for whole frames what it costs the look, on the crops that frames are composed of.
         groups: name to classes whose accuracy is also told apart.
         max_loss: accuracy on dev that the thresholds of a net for whole frames may cost together.
         max_exit_loss: accuracy on dev that it may cost to believe the early exits of a net that has some.
@@ -84,7 +85,9 @@ class Verify:
             num_threads=self.num_threads,
         )
         if run.frames is not None:
-            return FrameExam(run, next(iter(programs.values())), max_loss=self.max_loss, exits=exits)
+            main = next(iter(programs.values()))
+            cost = self.cost and run.frames.crops is not None
+            return FrameExam(run, main, twins=programs, cost=cost, max_loss=self.max_loss, exits=exits)
         return CropExam(run, groups=self.groups, cost=self.cost, twins=programs, exits=exits)
 
     def _check_groups(self, run: Run) -> None:

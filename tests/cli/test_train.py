@@ -92,7 +92,7 @@ def test_folders_of_this_machine_are_not_shown():
     [
         (
             ["recipe=distil_int8"],
-            "did you mean distill_int8? choose one of: attention_transfer, crd, distill_int8, dkd",
+            "did you mean distill_int8? choose one of: attention_transfer, box_frames, crd, distill_int8",
         ),
         (["data=foldr"], "did you mean folder?"),
         (["distill=[kd,dk]"], "there is no distill=dk"),

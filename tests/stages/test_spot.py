@@ -26,6 +26,13 @@ WORDS = (
     "stages.spot.epochs=2",
     "stages.quantize.epochs=1",
     "stages.verify.rounds=2",
+    "stages.verify.cost=true",
+    "data@frames.crops=synthetic",
+    "frames.crops.image_size=64",
+    "frames.crops.num_train=60",
+    "frames.crops.num_dev=39",
+    "frames.crops.num_test=26",
+    "frames.crops.num_workers=1",
     "trainer.accelerator=cpu",
 )
 RUNTIMES = ("executorch", "litert", "onnx")
@@ -70,6 +77,16 @@ def test_every_row_has_the_figures_of_frames(spot_run):
         assert row.census["is_int8"], row.census["float_heavy"]
         assert row.agreement >= 0.6
     assert "hand AP50" not in (spot_run / "report.html").read_text() or results.model("model.pte").hand_ap50 is not None
+
+
+def test_what_int8_costs_the_look_is_measured_on_the_crops(spot_run):
+    cost = read_results(spot_run).int8_cost
+    assert cost.extra["splits"] == {"test": 26, "dev": 39}
+    assert cost.num_samples == 65
+    assert set(cost.extra["test_top1"]) == {"float", "int8"}
+    assert cost.ci95[0] <= cost.difference <= cost.ci95[1]
+    manifest = json.loads((spot_run / "artifact/manifest.json").read_text())
+    assert manifest["int8_cost"]["difference"] == cost.difference
 
 
 def test_the_report_shows_what_is_mixed_up(spot_run):
