@@ -98,12 +98,12 @@ def test_readme_shows_what_was_compared_on_whole_frames():
         else:
             assert f"{_figures(ours, ' named right, hand AP50')}; in the same run" in told
             assert (
-                f"landmarker with an MLP {_figures(landmarker)}, HaGRID's detector and classifier {_figures(hagrid)}"
+                f"landmarker and an MLP {_figures(landmarker)}, HaGRID's detector and classifier {_figures(hagrid)}"
                 in told
             )
     looks = json.loads((ROOT / "recipes/results/studies/gold_crops.json").read_text(encoding="utf-8"))["rows"]
     small, nano = (100 * looks[f"openautoglm-{size}"]["top1"] for size in ("small", "nano"))
-    assert f"these two nets name {small:.1f} and {nano:.1f} % right" in told
+    assert f"They name {small:.1f} and {nano:.1f} % of the crops above right" in told
 
 
 def _figures(row, words=","):
