@@ -26,6 +26,9 @@ WORDS = (
     "stages.spot.epochs=2",
     "stages.quantize.epochs=1",
     "stages.verify.rounds=2",
+    "trainer.accelerator=cpu",
+)
+CROPS = (
     "stages.verify.cost=true",
     "data@frames.crops=synthetic",
     "frames.crops.image_size=64",
@@ -33,7 +36,6 @@ WORDS = (
     "frames.crops.num_dev=39",
     "frames.crops.num_test=26",
     "frames.crops.num_workers=1",
-    "trainer.accelerator=cpu",
 )
 RUNTIMES = ("executorch", "litert", "onnx")
 
@@ -52,7 +54,7 @@ def place(tmp_path_factory):
 def spot_run(place):
     from openautoglm.cli.train import main
 
-    assert main(WORDS) == 0
+    assert main([*WORDS, *CROPS]) == 0
     (run,) = (place / "runs/spot_int8").iterdir()
     return run
 
