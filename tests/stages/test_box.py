@@ -33,7 +33,7 @@ def place(tmp_path_factory):
 def truth(place):
     """Boxes by id, of frames in HaGRID's layout most of which are known by the gesture of their one hand alone."""
     classes = tuple(store.find("openautoglm-small").config["classes"])
-    source = SyntheticScenes(num_train=13, num_dev=13, num_test=100, num_workers=1, seed=7)
+    source = SyntheticScenes(num_train=13, num_dev=13, num_test=60, num_workers=1, seed=7)
     scenes, boxes, entries = align_frames(source.load_frames("test"), classes), {}, {}
     for row in range(len(scenes)):
         frame, name = scenes.frame(row), f"scene-{row}"
