@@ -10,16 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from openautoglm.data.frames import NO_GESTURE, Frame
-from openautoglm.data.pseudo_boxes import PseudoBoxes
 from openautoglm.runtime.geometry import Box, box_iou
 from openautoglm.runtime.peaks import suppress
 from openautoglm.runtime.recognizer import Recognizer
+from openautoglm.tensors import UNLABELLED
 
 _FAINT = 0.04
 """Attention of what may be a hand."""
@@ -56,7 +55,7 @@ class BoxSearch:
     """Looks for hands with several nets.
 
     Args:
-        spotters: find hands; at least one.
+        spotters: find hands; at least one. Their thresholds are lowered.
         namers: name crops only, beside the spotters.
         mirror: whether a mirrored hand keeps its label.
         least_votes: share of the glances that see a hand, two at least.
@@ -94,8 +93,8 @@ class BoxSearch:
         self._flips = (False, True) if mirror else (False,)
         self.least_votes, self.likely, self.sure = least_votes, likely, sure
 
-    def improve(self, frame: Frame) -> PseudoBoxes | None:
-        """Boxes and labels for a frame with a label, None where its own stay.
+    def improve(self, frame: Frame) -> Frame | None:
+        """A frame that is known by a label with better boxes and labels, None where its own stay.
 
         A frame without a box gets that of the likeliest hand with its gesture, and stays incomplete. A hand with the
         frame's label that the looks call ``no_gesture`` hands it on to another one, or has no label any more.
@@ -103,7 +102,7 @@ class BoxSearch:
         Args:
             frame: labelled in ``classes``.
         """
-        if frame.label < 0:
+        if frame.label == UNLABELLED:
             return None
         return self._correct(frame) if len(frame.boxes_px) else self._find(frame)
 
@@ -119,8 +118,9 @@ class BoxSearch:
             (hand.score, _moved(hand.box_px, (x0, y0), x1 - x0 if flip else None))
             for x0, y0, x1, y1 in views
             for flip in self._flips
+            for picture in [_flipped(image[y0:y1, x0:x1], flip)]
             for spotter in self._spotters
-            for hand in spotter.recognize(_flipped(image[y0:y1, x0:x1], flip))
+            for hand in spotter.recognize(picture)
         ]
         seen.sort(key=lambda one: -one[0])
         scores, boxes = np.array([score for score, _ in seen]), np.array([box for _, box in seen]).reshape(-1, 4)
@@ -140,20 +140,20 @@ class BoxSearch:
                 )
         return found, len(views) * len(self._flips) * len(self._spotters)
 
-    def _find(self, frame: Frame) -> PseudoBoxes | None:
+    def _find(self, frame: Frame) -> Frame | None:
         found, num_glances = self.candidates(frame.image, in_parts=True)
         named = self._showing(frame, found, num_glances, self.likely)
         if not named:
             return None
         best = max(named, key=lambda one: one.score * one.probabilities[frame.label])
-        return self._as_boxes(frame, [best.box_px], [frame.label], complete=False)
+        return _with_hands(frame, [best.box_px], [frame.label], complete=False)
 
-    def _correct(self, frame: Frame) -> PseudoBoxes | None:
+    def _correct(self, frame: Frame) -> Frame | None:
         if NO_GESTURE not in self.classes:
             return None
         found, num_glances = self.candidates(frame.image, in_parts=False)
         nothing = self.classes.index(NO_GESTURE)
-        boxes, labels = [tuple(map(float, box)) for box in frame.boxes_px], [int(label) for label in frame.labels]
+        boxes, labels = list(frame.boxes_px), frame.labels.tolist()
         rivals = [
             one
             for one in self._showing(frame, found, num_glances, self.sure)
@@ -170,11 +170,11 @@ class BoxSearch:
             changed = True
             labels[row] = nothing
             if rivals:
-                boxes.append(max(rivals, key=lambda one: one.score).box_px)
+                boxes.append(np.array(max(rivals, key=lambda one: one.score).box_px, np.float32))
                 labels.append(frame.label)
             elif (frame.labels == frame.label).sum() == 1:
-                labels[row] = -1
-        return self._as_boxes(frame, boxes, labels, complete=frame.complete) if changed else None
+                labels[row] = UNLABELLED
+        return _with_hands(frame, boxes, labels, complete=frame.complete) if changed else None
 
     def _showing(self, frame: Frame, found: Sequence[Candidate], num_glances: int, likely: float) -> list[Candidate]:
         """Candidates that enough glances saw and that show the frame's gesture."""
@@ -190,24 +190,26 @@ class BoxSearch:
         """Probabilities of the classes, by all looks."""
         width = image.shape[1]
         looks = [
-            net.probabilities(_flipped(image, flip), _moved(box_px, (0, 0), width if flip else None))
+            net.probabilities(picture, box)
             for flip in self._flips
+            for picture, box in [(_flipped(image, flip), _moved(box_px, (0, 0), width if flip else None))]
             for net in (*self._namers, *self._spotters)
         ]
         mean = np.exp(np.log(np.maximum(looks, _TINY)).mean(axis=0, dtype=np.float64))
         found: NDArray[np.float64] = mean / mean.sum()
         return found
 
-    def _as_boxes(self, frame: Frame, boxes: Sequence[Any], labels: Sequence[int], *, complete: bool) -> PseudoBoxes:
-        height, width = frame.image.shape[:2]
-        limits = np.array([width, height, width, height])
-        inside = np.clip(np.array(boxes, np.float64), 0, limits)
-        inside[:, 2:] -= inside[:, :2]
-        return PseudoBoxes(
-            bboxes=tuple((float(x), float(y), float(w), float(h)) for x, y, w, h in inside / limits),
-            labels=tuple(None if label < 0 else self.classes[label] for label in labels),
-            complete=complete,
-        )
+
+def _with_hands(
+    frame: Frame, boxes_px: Sequence[Box | NDArray[np.float32]], labels: Sequence[int], *, complete: bool
+) -> Frame:
+    return replace(
+        frame,
+        boxes_px=np.array(boxes_px, np.float32),
+        labels=np.array(labels, np.int64),
+        landmarks_px=np.full((len(labels), 21, 2), np.nan, np.float32),
+        complete=complete,
+    )
 
 
 def _views(height: int, width: int, *, in_parts: bool) -> Iterator[tuple[int, int, int, int]]:

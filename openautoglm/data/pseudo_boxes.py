@@ -7,42 +7,42 @@ such an entry is overlaid by them. The pictures and annotations of the data set 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from openautoglm.data.frames import Frame
 from openautoglm.files import write_json
+from openautoglm.tensors import UNLABELLED
 
 _FIELDS = ("bboxes", "labels", "complete")
 
 
-@dataclass(frozen=True, kw_only=True)
-class PseudoBoxes:
-    """All hands of one frame, as nets see them.
+def write_boxes(path: Path, frames: Mapping[str, Frame], classes: Sequence[str], facts: Mapping[str, Any]) -> None:
+    """Write hands and completeness of each frame, by its id, and how they were found.
 
-    Attributes:
-        bboxes: x, y, width and height of each as parts of the frame's width and height.
-        labels: the gesture of each, None where it is not known.
-        complete: whether there are no further hands in the frame; otherwise its background teaches nothing.
+    Args:
+        path: of the file.
+        frames: with the boxes that they are to have.
+        classes: names of their labels.
+        facts: further fields of the file.
     """
-
-    bboxes: tuple[tuple[float, float, float, float], ...]
-    labels: tuple[str | None, ...]
-    complete: bool
-
-
-def write_boxes(path: Path, frames: Mapping[str, PseudoBoxes], facts: Mapping[str, Any]) -> None:
-    """Write the hands of each frame, by its id, and how they were found."""
-    entries = {
-        image_id: {
-            "bboxes": [[round(edge, 5) for edge in box] for box in found.bboxes],
-            "labels": list(found.labels),
-            "complete": found.complete,
-        }
-        for image_id, found in sorted(frames.items())
-    }
+    entries = {image_id: _entry(frame, classes) for image_id, frame in sorted(frames.items())}
     write_json(path, {**facts, "frames": entries})
+
+
+def _entry(frame: Frame, classes: Sequence[str]) -> dict[str, Any]:
+    height, width = frame.image.shape[:2]
+    limits = np.array([width, height, width, height])
+    boxes = np.clip(frame.boxes_px.astype(np.float64), 0, limits)
+    boxes[:, 2:] -= boxes[:, :2]
+    return {
+        "bboxes": (boxes / limits).round(5).tolist(),
+        "labels": [None if label == UNLABELLED else classes[label] for label in frame.labels],
+        "complete": frame.complete,
+    }
 
 
 def read_boxes(path: str | Path) -> dict[str, dict[str, Any]]:

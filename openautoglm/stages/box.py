@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 
 import numpy as np
 from rich.progress import track
@@ -11,7 +11,7 @@ from rich.progress import track
 from openautoglm.data.box_search import BoxSearch
 from openautoglm.data.contact import frame_sheet
 from openautoglm.data.frames import Frame, FrameSet
-from openautoglm.data.pseudo_boxes import PseudoBoxes, write_boxes
+from openautoglm.data.pseudo_boxes import write_boxes
 from openautoglm.data.splits import align_frames
 from openautoglm.runtime.engines import RuntimeName
 from openautoglm.runtime.recognizer import Recognizer
@@ -66,28 +66,14 @@ class Box:
         )
         found = {row: improved for row in rows if (improved := search.improve(frames.frame(row))) is not None}
         facts = {**asdict(self), "fingerprint": frames.fingerprint}
-        write_boxes(folder / FILE, {frames.ids[row]: boxes for row, boxes in found.items()}, facts)
+        write_boxes(folder / FILE, {frames.ids[row]: frame for row, frame in found.items()}, frames.classes, facts)
         if found:
             (run.folder / FOLDER).mkdir(exist_ok=True)
-            shown = [
-                _shown(frames.frame(row), boxes, frames.classes) for row, boxes in list(found.items())[:_MOST_SHOWN]
-            ]
-            frame_sheet(shown, frames.classes).save(run.folder / FOLDER / SHEET)
+            frame_sheet(list(found.values())[:_MOST_SHOWN], frames.classes).save(run.folder / FOLDER / SHEET)
         return Outcome(note=_note(found, frames))
 
 
-def _shown(frame: Frame, boxes: PseudoBoxes, classes: tuple[str, ...]) -> Frame:
-    """A frame with the boxes that it is to have."""
-    height, width = frame.image.shape[:2]
-    corners = np.array(boxes.bboxes, np.float32) * np.array([width, height, width, height], np.float32)
-    corners[:, 2:] += corners[:, :2]
-    labels = np.array([-1 if name is None else classes.index(name) for name in boxes.labels], np.int64)
-    return replace(
-        frame, boxes_px=corners, labels=labels, landmarks_px=np.full((len(labels), 21, 2), np.nan, np.float32)
-    )
-
-
-def _note(found: dict[int, PseudoBoxes], frames: FrameSet) -> str:
+def _note(found: dict[int, Frame], frames: FrameSet) -> str:
     without = np.flatnonzero(frames.num_hands == 0)
     given = sum(row in found for row in without)
     return (

@@ -147,11 +147,10 @@ class Run:
     def load_held_out(self) -> dict[str, ImageSet]:
         """All crops that no stage trains on, by split: test, dev and, where the data has one, holdout.
 
-        Of a run on frames those of the crops beside them, none where there are none.
+        Of a run on frames those of the crops beside them.
         """
         source = self.crops if self.frames is None else self.frames.crops
-        if source is None:
-            return {}
+        assert source is not None, "a run on frames alone has no crops"
         classes = self.source.class_names()
         return {split: known_classes(self.cut(images), classes) for split, images in judged_splits(source).items()}
 

@@ -9,7 +9,7 @@ import pytest
 
 from openautoglm.data.box_search import BoxSearch
 from openautoglm.data.frames import Frame
-from openautoglm.data.pseudo_boxes import PseudoBoxes, read_boxes, write_boxes
+from openautoglm.data.pseudo_boxes import read_boxes, write_boxes
 from openautoglm.runtime.thresholds import Thresholds
 from openautoglm.types import Hand
 
@@ -59,10 +59,13 @@ def frame(label: str, *hands: tuple[str, tuple[int, int, int, int]], boxes=(), l
     )
 
 
-def normalised(x0, y0, x1, y1):
-    return pytest.approx(
-        (x0 / WIDTH, y0 / HEIGHT, (x1 - x0) / WIDTH, (y1 - y0) / HEIGHT), abs=0.03
-    )  # a part may cut it
+def about(*edges):
+    """Within a thirtieth of the frame: a part of it may cut a hand off."""
+    return pytest.approx(edges, abs=0.03 * HEIGHT)
+
+
+def names(found: Frame) -> tuple[str | None, ...]:
+    return tuple(None if label < 0 else CLASSES[label] for label in found.labels)
 
 
 LEFT, RIGHT = (10, 20, 40, 60), (150, 50, 180, 100)
@@ -71,9 +74,9 @@ LEFT, RIGHT = (10, 20, 40, 60), (150, 50, 180, 100)
 def test_the_hand_with_the_frames_gesture_becomes_its_box():
     search = BoxSearch(spotters=[ColourNet(), ColourNet()], namers=[ColourNet()])
     found = search.improve(frame("palm", ("fist", LEFT), ("palm", RIGHT)))
-    assert found.labels == ("palm",)
+    assert names(found) == ("palm",)
     assert not found.complete
-    assert found.bboxes[0] == normalised(*RIGHT)
+    assert found.boxes_px[0].tolist() == about(*RIGHT)
 
 
 def test_nothing_is_believed_that_shows_another_gesture_or_that_looks_doubt():
@@ -98,27 +101,27 @@ def test_small_hands_are_found_in_parts():
     middle = (80, 45, 120, 75)  # in all nine parts
     search = BoxSearch(spotters=[near_sighted])
     assert not search.candidates(frame("palm", ("palm", middle)).image, in_parts=False)[0]
-    assert search.improve(frame("palm", ("palm", middle))).bboxes[0] == normalised(*middle)
+    assert search.improve(frame("palm", ("palm", middle))).boxes_px[0].tolist() == about(*middle)
 
 
 def test_a_label_moves_to_the_hand_that_shows_it():
     search = BoxSearch(spotters=[ColourNet()])
     wrong = frame("palm", ("no_gesture", LEFT), ("palm", RIGHT), boxes=[LEFT], labels=["palm"], complete=True)
     found = search.improve(wrong)
-    assert found.labels == ("no_gesture", "palm")
+    assert names(found) == ("no_gesture", "palm")
     assert found.complete
-    assert [found.bboxes[0], found.bboxes[1]] == [normalised(*LEFT), normalised(*RIGHT)]
+    assert found.boxes_px.tolist() == [about(*LEFT), about(*RIGHT)]
 
 
 def test_a_label_without_another_hand_is_taken_back():
     wrong = frame("palm", ("no_gesture", LEFT), boxes=[LEFT], labels=["palm"], complete=True)
-    assert BoxSearch(spotters=[ColourNet()]).improve(wrong).labels == (None,)
+    assert names(BoxSearch(spotters=[ColourNet()]).improve(wrong)) == (None,)
 
 
 def test_of_two_labelled_hands_the_one_without_gesture_is_none():
     boxes = [LEFT, RIGHT]
     both = frame("palm", ("no_gesture", LEFT), ("palm", RIGHT), boxes=boxes, labels=["palm", "palm"], complete=True)
-    assert BoxSearch(spotters=[ColourNet()]).improve(both).labels == ("no_gesture", "palm")
+    assert names(BoxSearch(spotters=[ColourNet()]).improve(both)) == ("no_gesture", "palm")
 
 
 @pytest.mark.parametrize("shown", ["palm", "fist"])
@@ -146,10 +149,11 @@ def test_nets_have_to_fit():
 
 
 def test_the_file_gives_back_what_was_written(tmp_path):
-    boxes = PseudoBoxes(bboxes=((0.1, 0.2, 0.3, 0.4),), labels=(None,), complete=False)
-    write_boxes(tmp_path / "boxes.json", {"手": boxes}, {"sure": 0.9})
-    found = read_boxes(tmp_path / "boxes.json")
-    assert found == {"手": {"bboxes": [[0.1, 0.2, 0.3, 0.4]], "labels": [None], "complete": False}}
+    found = frame("palm", boxes=[(20, 24, 80, 72)], labels=["palm"])
+    unknown = replace(found, labels=np.array([-1]))
+    write_boxes(tmp_path / "boxes.json", {"手": unknown, "b": found}, CLASSES, {"sure": 0.9})
+    entry = {"bboxes": [[0.1, 0.2, 0.3, 0.4]], "labels": [None], "complete": False}
+    assert read_boxes(tmp_path / "boxes.json") == {"手": entry, "b": {**entry, "labels": ["palm"]}}
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"frames": []}', '{"frames": {"a": {"bboxes": []}}}', "\x00"])

@@ -9,7 +9,6 @@ from PIL import Image
 
 from openautoglm.data.frames import FrameSource
 from openautoglm.data.hagrid import HagridFrames
-from openautoglm.data.pseudo_boxes import PseudoBoxes, write_boxes
 from openautoglm.data.splits import dev_slice
 
 pytestmark = pytest.mark.usefixtures("own_cache")
@@ -102,8 +101,8 @@ def test_boxes_that_nets_found_stand_for_those_of_train(make_hagrid, tmp_path: P
     ids = [name for name in map(str, range(400)) if not dev_slice(name, 0.08)][:2]
     (in_dev,) = [name for name in map(str, range(400)) if dev_slice(name, 0.08)][:1]
     root = make_hagrid({"train": {"fist": dict.fromkeys((*ids, in_dev), bare)}, "val": {"fist": {"a": bare}}})
-    found = PseudoBoxes(bboxes=((0.5, 0.5, 0.25, 0.5),), labels=("fist",), complete=False)
-    write_boxes(tmp_path / "boxes.json", {ids[0]: found, "a": found}, {})
+    found = {"bboxes": [[0.5, 0.5, 0.25, 0.5]], "labels": ["fist"], "complete": False}
+    (tmp_path / "boxes.json").write_text(json.dumps({"frames": {ids[0]: found, "a": found}}))
     options = {"pseudo_boxes": str(tmp_path / "boxes.json"), "classes": ("fist", "no_gesture")}
     train = load(root, "train", **options)
     assert train.num_hands.tolist() == [1, 0]

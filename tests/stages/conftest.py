@@ -54,6 +54,16 @@ def tiny_run(tmp_path_factory) -> Path:
     return run
 
 
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """Current folder and cache of a module's run."""
+    folder = tmp_path_factory.mktemp("own run")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OPENAUTOGLM_HOME", str(folder / "cache"))
+        patch.chdir(folder)
+        yield folder
+
+
 @pytest.fixture
 def beside(tiny_run, monkeypatch) -> Path:
     """Stand where the tiny run was started, with its cache."""

@@ -21,15 +21,6 @@ WORDS = ("recipe=box_frames", "data.root=hagrid", "stages.box.runtime=onnx", "tr
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("box run")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("OPENAUTOGLM_HOME", str(folder / "cache"))
-        patch.chdir(folder)
-        yield folder
-
-
-@pytest.fixture(scope="module")
 def truth(place):
     """Boxes by id, of frames in HaGRID's layout most of which are known by the gesture of their one hand alone."""
     classes = tuple(store.find("openautoglm-small").config["classes"])

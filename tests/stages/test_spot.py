@@ -41,16 +41,6 @@ RUNTIMES = ("executorch", "litert", "onnx")
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    """Current folder and cache of the run."""
-    folder = tmp_path_factory.mktemp("spot run")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("OPENAUTOGLM_HOME", str(folder / "cache"))
-        patch.chdir(folder)
-        yield folder
-
-
-@pytest.fixture(scope="module")
 def spot_run(place):
     from openautoglm.cli.train import main
 
