@@ -62,8 +62,8 @@ def test_folder_of_pictures(photos, model, tmp_path, capsys):
     out, err = capsys.readouterr()
     (line,) = out.splitlines()
     assert line.startswith("a two.png  ")
-    assert "red 0.99 [48 24 128 104]" in line
-    assert "green 0.99 [192 120 272 200]" in line
+    assert "red 1.00 [48 24 128 104]" in line
+    assert "green 1.00 [192 120 272 200]" in line
     assert line.endswith(" ms")
     assert "broken.jpg: not a picture" in err
     assert "2 frame(s), 1 with hands; 1 problem(s)" in err

@@ -34,6 +34,7 @@ class Recognition:
         model: released name, artifact's folder or run's folder.
         runtime: who runs it.
         num_threads: of the runtime.
+        search: whether parts of a frame are glanced at where no hand is sure.
         json: file for the hands of every frame; None writes none.
         boxes: folder for the frames with their hands drawn in; None draws none.
     """
@@ -42,6 +43,7 @@ class Recognition:
     model: str
     runtime: RuntimeName
     num_threads: int
+    search: bool
     json: Path | None
     boxes: Path | None
 
@@ -61,7 +63,9 @@ def recognize(wanted: Recognition) -> int:
     source = open_source(wanted.source)
     if wanted.boxes is not None and isinstance(source, Pictures):
         _refuse_own_folder(Path(wanted.source).expanduser(), wanted.boxes)
-    recognizer = Recognizer.from_pretrained(wanted.model, runtime=wanted.runtime, num_threads=wanted.num_threads)
+    recognizer = Recognizer.from_pretrained(
+        wanted.model, runtime=wanted.runtime, num_threads=wanted.num_threads, search=wanted.search
+    )
     findings = _Findings()
     code = OK
     try:
@@ -155,6 +159,8 @@ def _summary(recognizer: Recognizer, findings: _Findings) -> str:
         parts.append(f"{statistics.median(frame['latency_ms'] for frame in frames):.1f} ms a frame")
     if recognizer.stats.num_skipped:
         parts.append(f"{recognizer.stats.num_skipped} of {_num_hands(recognizer)} second looks saved")
+    if recognizer.stats.num_searched:
+        parts.append(f"{recognizer.stats.num_searched} searched in parts")
     if recognizer.stats.num_early:
         parts.append(f"{recognizer.stats.num_early} of {recognizer.stats.num_looks} looks ended early")
     return "; ".join(parts)

@@ -88,7 +88,7 @@ class BoxSearch:
         if any(not net.finds_hands for net in spotters):
             raise ValueError("a net among the spotters knows crops only and finds no hands; give it as a namer")
         for net in spotters:
-            net.thresholds = replace(net.thresholds, hand=_FAINT, max_hands=_MOST, sure=None)
+            net.thresholds = replace(net.thresholds, hand=_FAINT, max_hands=_MOST, sure=None, search=None)
         self._spotters, self._namers = tuple(spotters), tuple(namers)
         self._flips = (False, True) if mirror else (False,)
         self.least_votes, self.likely, self.sure = least_votes, likely, sure

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Protocol, runtime_checkable
 
@@ -40,6 +40,19 @@ class Frame:
     def is_label_only(self) -> bool:
         """Whether a gesture is known to be in the frame and nothing says where."""
         return self.label >= 0 and not self.complete and not len(self.boxes_px)
+
+    def mirrored(self) -> Frame:
+        """The frame with left and right exchanged."""
+        width = self.image.shape[1]
+        boxes, landmarks = self.boxes_px[:, [2, 1, 0, 3]], self.landmarks_px.copy()
+        boxes[:, [0, 2]] = width - boxes[:, [0, 2]]
+        landmarks[..., 0] = width - landmarks[..., 0]
+        return replace(
+            self,
+            image=np.ascontiguousarray(self.image[:, ::-1]),
+            boxes_px=boxes,
+            landmarks_px=landmarks,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +103,24 @@ class FrameSet:
             landmarks_px=self.landmarks_px[hands],
             complete=bool(self.complete[row]),
             label=int(self.frame_labels[row]),
+        )
+
+    def with_mirrored(self) -> FrameSet:
+        """All frames, then all of them mirrored, in memory: a steadier figure of few frames."""
+        mirrored = [self.frame(row).mirrored() for row in range(len(self))]
+        return replace(
+            self,
+            name=f"{self.name}, mirrored too",
+            ids=self.ids + tuple(f"{name}, mirrored" for name in self.ids),
+            fingerprint=f"{self.fingerprint}, mirrored too",
+            pixels=np.concatenate([self.pixels, *(frame.image.reshape(-1) for frame in mirrored)]),
+            sizes_px=np.tile(self.sizes_px, (2, 1)),
+            num_hands=np.tile(self.num_hands, 2),
+            boxes_px=np.concatenate([self.boxes_px, *(frame.boxes_px for frame in mirrored)]),
+            labels=np.tile(self.labels, 2),
+            landmarks_px=np.concatenate([self.landmarks_px, *(frame.landmarks_px for frame in mirrored)]),
+            complete=np.tile(self.complete, 2),
+            frame_labels=np.tile(self.frame_labels, 2),
         )
 
     @cached_property

@@ -128,7 +128,7 @@ class HandFinder:
 
     @cached_property
     def _recognizer(self) -> Recognizer:
-        return Recognizer.from_pretrained(self._artifact.folder, runtime=self._runtime)
+        return Recognizer.from_pretrained(self._artifact.folder, runtime=self._runtime, search=False)
 
 
 def show_more_than_hands(finder: HandFinder, pictures: Sequence[Path], contents: Sequence[str]) -> bool:

@@ -13,6 +13,8 @@ from openautoglm.types import Fit
 Box = tuple[float, float, float, float]
 Boxes = NDArray[np.float64]
 
+_PART = 0.6
+"""Side of a part of the frame, in longer sides of the frame: what two share is wider than the hands that are missed."""
 _EPSILON = 1e-9
 _ROUNDING = 1e-6
 """Share of an input pixel by which sums of floats may miss its edge."""
@@ -70,6 +72,24 @@ def square_crop(box_px: Box, width: int, height: int, *, size: int, margin: floa
         source_px=(columns[0], rows[0], columns[1], rows[1]),
         target_px=(in_columns[0], in_rows[0], in_columns[1], in_rows[1]),
     )
+
+
+def parts_of_frame(width: int, height: int, *, size: int) -> list[Placement]:
+    """Overlapping squares that show the whole frame larger than a letterbox does: two along a side that needs them.
+
+    Args:
+        width: of the frame in pixels.
+        height: of the frame in pixels.
+        size: side of the input in pixels.
+
+    Returns:
+        The upper ones first: hands are raised.
+    """
+    side = _PART * max(width, height)
+    columns, rows = ([0.0, length - side] if length > side else [(length - side) / 2] for length in (width, height))
+    return [
+        square_crop((x, y, x + side, y + side), width, height, size=size, margin=0.0) for y in rows for x in columns
+    ]
 
 
 def box_iou(one: NDArray[np.floating], two: NDArray[np.floating]) -> NDArray[np.float64]:

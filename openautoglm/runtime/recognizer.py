@@ -2,14 +2,14 @@
 
 A net trained on whole frames glances at the small frame, takes the peaks of its attention for hands, glances again at
 the surroundings of each if it is told to, which finds the box of a small hand more exactly, and looks at a crop of
-each, unless the glance was sure of its name. A net trained on crops looks once, at the whole picture. A look ends at an
-early exit of the net that is sure, if it has one.
+each, unless the glance was sure of its name. Where it is sure of no hand, it glances at parts of the frame, in which
+small hands are larger. A net trained on crops looks once, at the whole picture. A look ends at an early exit of the net
+that is sure, if it has one.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,16 +21,13 @@ from PIL import Image
 from openautoglm.runtime.engines import Engine, RuntimeName
 from openautoglm.runtime.exits import DepthExits, softmax
 from openautoglm.runtime.geometry import Box, Placement, letterbox, square_crop
+from openautoglm.runtime.glances import Found, Glances, apart, as_box
 from openautoglm.runtime.methods import GLANCE, LOOK, NEAR, open_methods, parts_of_look
-from openautoglm.runtime.peaks import decode_boxes, find_peaks, suppress
 from openautoglm.runtime.pixels import as_input, as_rgb
 from openautoglm.runtime.thresholds import UNKNOWN, Thresholds
 from openautoglm.types import Hand
 from openautoglm.zoo import store
 
-_MAPS = ("attention", "box", "logits")
-_FAINT = 0.02
-"""Attention that a closer glance gives at least to a hand that is there."""
 _TINY = 1e-12
 Floats = NDArray[np.float32]
 
@@ -44,6 +41,8 @@ class Stats:
         num_looks: second looks done.
         num_skipped: second looks saved, because the glance was sure.
         num_zooms: further glances, at the surroundings of a hand.
+        num_searched: frames in which no hand was sure, so that their parts were glanced at.
+        num_parts: these glances.
         num_early: second looks that ended at an early exit.
     """
 
@@ -51,16 +50,9 @@ class Stats:
     num_looks: int = 0
     num_skipped: int = 0
     num_zooms: int = 0
+    num_searched: int = 0
+    num_parts: int = 0
     num_early: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Found:
-    """A hand that the glance found: its box in the frame, the attention it got, gesture logits ``(k,)`` at its peak."""
-
-    box_px: Box
-    attention: float
-    logits: Floats
 
 
 class Recognizer:
@@ -98,7 +90,8 @@ class Recognizer:
         self.thresholds = thresholds or Thresholds()
         self.temperature = temperature
         self.stats = Stats()
-        self._look, self._glance, self._near = look, glance, near
+        self._look = look
+        self._glances = None if glance is None else Glances(glance, near)
         self._look_size = look.input_shape[-1]
         believed = self.thresholds.exit
         self._exits = DepthExits(parts, sure=believed) if parts and believed is not None else None
@@ -111,6 +104,7 @@ class Recognizer:
         runtime: RuntimeName = "executorch",
         num_threads: int = 1,
         early_exit: bool = True,
+        search: bool = True,
     ) -> Recognizer:
         """The released model of that name, or that of an artifact's or a run's folder; checksums are verified first.
 
@@ -119,6 +113,8 @@ class Recognizer:
             runtime: who runs it.
             num_threads: threads of the runtime.
             early_exit: whether a look may end at an early exit, if the artifact has one and says when to believe it.
+            search: whether parts of a frame are glanced at where no hand is sure, if the artifact says when; that finds
+                small hands and takes such a frame about three times as long.
 
         Raises:
             ValueError: there is no such artifact, a file of it is corrupt, or it has no program for this runtime.
@@ -127,12 +123,13 @@ class Recognizer:
         artifact = store.find(name_or_folder)
         engines = open_methods(artifact, runtime, num_threads)
         config = artifact.config
+        thresholds = Thresholds.from_config(config)
         return cls(
             look=engines[LOOK],
             glance=engines.get(GLANCE),
             near=engines.get(NEAR),
             classes=config["classes"],
-            thresholds=Thresholds.from_config(config),
+            thresholds=thresholds if search else replace(thresholds, search=None),
             temperature=config.get("temperature", 1.0),
             parts=parts_of_look(engines) if early_exit else (),
         )
@@ -140,7 +137,7 @@ class Recognizer:
     @property
     def finds_hands(self) -> bool:
         """Whether it looks for hands; otherwise it takes every picture for the crop of one."""
-        return self._glance is not None
+        return self._glances is not None
 
     def recognize(self, frame: NDArray[Any]) -> list[Hand]:
         """The hands of a frame, best first.
@@ -158,11 +155,14 @@ class Recognizer:
         """
         picture = Image.fromarray(as_rgb(frame))
         self.stats.num_frames += 1
-        if self._glance is None:
+        if self._glances is None:
             whole = letterbox(picture.width, picture.height, self._look_size)
             return [self._hand(whole.source_px, self._look_at(picture, whole))]
-        hands = [self._recognize_one(picture, found) for found in self._find(picture, self._glance)]
-        return sorted(hands, key=lambda hand: hand.score, reverse=True)
+        found = self._glances.whole(picture, self.thresholds)
+        hands = self._recognize_all(picture, self._glances, found)
+        if found and not self._is_enough(hands):
+            hands = self._search(picture, self._glances, hands)
+        return _best_first(hands)
 
     def name_box(self, frame: NDArray[Any], box_px: Sequence[float] | NDArray[Any]) -> Hand:
         """Name one hand whose box is known, by a look at it; its score is the probability alone.
@@ -174,7 +174,7 @@ class Recognizer:
         Raises:
             ValueError: it is no frame, or there is no such box in it.
         """
-        return self._hand(_as_box(box_px), self.probabilities(frame, box_px))
+        return self._hand(as_box(box_px), self.probabilities(frame, box_px))
 
     def probabilities(self, frame: NDArray[Any], box_px: Sequence[float] | NDArray[Any]) -> Floats:
         """How likely each of ``classes`` is for a hand whose box is known, ``(k,)``, by a look at it.
@@ -182,7 +182,7 @@ class Recognizer:
         Arguments and errors as those of ``name_box``.
         """
         picture = Image.fromarray(as_rgb(frame))
-        x0, y0, x1, y1 = box = _as_box(box_px)
+        x0, y0, x1, y1 = box = as_box(box_px)
         if not (x0 < x1 and y0 < y1 and 0 <= x0 + x1 <= 2 * picture.width and 0 <= y0 + y1 <= 2 * picture.height):
             raise ValueError(
                 f"got the box {box} in a frame of {picture.width} x {picture.height} px, expected x0 < x1 and y0 < y1 "
@@ -190,51 +190,30 @@ class Recognizer:
             )
         return self._look_at(picture, self._crop(picture, box))
 
-    def _find(self, picture: Image.Image, glance: Engine) -> list[_Found]:
-        """Glance at the frame and, closer, at each hand in it."""
-        whole = letterbox(picture.width, picture.height, glance.input_shape[-1])
-        found = self._glance_at(picture, glance, whole, self.thresholds.hand)
-        if self.thresholds.zoom is None:
-            return found
-        near = self._near or glance
-        closer = [self._zoom(picture, near, one, self.thresholds.zoom) for one in found]
-        closer = [one for one in closer if one.attention >= self.thresholds.hand]
-        closer.sort(key=lambda one: one.attention, reverse=True)
-        boxes_px = np.array([one.box_px for one in closer]).reshape(-1, 4)
-        return [closer[index] for index in self._apart(boxes_px)]
+    def _search(self, picture: Image.Image, glances: Glances, hands: list[Hand]) -> list[Hand]:
+        """The hands and those in parts of the frame, until one is sure."""
+        self.stats.num_searched += 1
+        for found in glances.parts(picture, self.thresholds):
+            self.stats.num_parts += 1
+            hands = hands + self._recognize_all(picture, glances, found)
+            if self._is_enough(hands):
+                break
+        hands = _best_first(hands)
+        return [hands[index] for index in apart([hand.box_px for hand in hands], self.thresholds)]
 
-    def _zoom(self, picture: Image.Image, near: Engine, found: _Found, zoom: float) -> _Found:
-        """The hand as a glance at its surroundings sees it, hardly one if it sees none."""
-        self.stats.num_zooms += 1
-        size, margin = near.input_shape[-1], (zoom - 1) / 2
-        around = square_crop(found.box_px, picture.width, picture.height, size=size, margin=margin)
-        x0, y0, x1, y1 = found.box_px
-        x, y = (x0 + x1) / 2, (y0 + y1) / 2
-        for one in self._glance_at(picture, near, around, _FAINT):  # strongest first
-            left, top, right, bottom = one.box_px
-            if left < x < right and top < y < bottom:
-                return replace(one, attention=math.sqrt(found.attention * one.attention))
-        return replace(found, attention=math.sqrt(found.attention * _FAINT))
+    def _is_enough(self, hands: Iterable[Hand]) -> bool:
+        """Whether one of the hands is sure, or none has to be."""
+        search = self.thresholds.search
+        return search is None or any(hand.score >= search for hand in hands)
 
-    def _glance_at(self, picture: Image.Image, glance: Engine, placement: Placement, threshold: float) -> list[_Found]:
-        maps = glance.run_named(as_input(picture, placement))
-        attention, distances, logits = (maps[name][0] for name in _MAPS)
-        rows, columns = find_peaks(attention[0], threshold)
-        boxes_px = placement.to_frame(decode_boxes(distances, rows, columns, size=placement.size))
-        return [
-            _Found(
-                box_px=_as_box(boxes_px[index]),
-                attention=float(attention[0, rows[index], columns[index]]),
-                logits=logits[:, rows[index], columns[index]],
-            )
-            for index in self._apart(boxes_px)
-        ]
+    def _recognize_all(self, picture: Image.Image, glances: Glances, found: Sequence[Found]) -> list[Hand]:
+        """What a glance found, named; seen closer before, if there is a zoom."""
+        if self.thresholds.zoom is not None:
+            self.stats.num_zooms += len(found)
+            found = glances.closer(picture, found, self.thresholds)
+        return [self._recognize_one(picture, one) for one in found]
 
-    def _apart(self, boxes_px: NDArray[Any]) -> list[int]:
-        """One box a hand, of boxes that stand best first."""
-        return suppress(boxes_px, max_iou=self.thresholds.nms_iou, max_count=self.thresholds.max_hands)
-
-    def _recognize_one(self, picture: Image.Image, found: _Found) -> Hand:
+    def _recognize_one(self, picture: Image.Image, found: Found) -> Hand:
         """Believe the glance or look again."""
         sure, glanced = self.thresholds.sure, softmax(found.logits)
         if sure is not None and glanced.max() >= sure:
@@ -246,7 +225,7 @@ class Recognizer:
         return self._hand(found.box_px, looked, found.attention)
 
     def _crop(self, picture: Image.Image, box_px: Box) -> Placement:
-        margin = self.thresholds.crop_margin if self._glance else 0.0  # nets of crops were trained on tight ones
+        margin = self.thresholds.crop_margin if self._glances else 0.0  # nets of crops were trained on tight ones
         return square_crop(box_px, picture.width, picture.height, size=self._look_size, margin=margin)
 
     def _look_at(self, picture: Image.Image, placement: Placement) -> Floats:
@@ -266,6 +245,5 @@ class Recognizer:
         return Hand(label=label, score=attention * sure, box_px=box_px)
 
 
-def _as_box(edges: Sequence[float] | NDArray[Any]) -> Box:
-    x0, y0, x1, y1 = (float(edge) for edge in edges)
-    return x0, y0, x1, y1
+def _best_first(hands: Iterable[Hand]) -> list[Hand]:
+    return sorted(hands, key=lambda hand: hand.score, reverse=True)

@@ -25,6 +25,8 @@ class Thresholds:
         max_hands: hands of a frame at most.
         zoom: side of the surroundings that a further glance sees, in sides of the first glance's box; that glance then
             sets the box. None believes the first.
+        search: score from which a hand is sure, ``no_gesture`` too. Where the glance saw something and no hand is,
+            overlapping parts of the frame are glanced at in turn, until one is. None believes the whole frame.
         reject: probability below which a hand shows none of the gestures and is labelled ``UNKNOWN``; None names
             every hand.
         exit: probability of a gesture from which an early exit of the look is believed; None always looks to the end.
@@ -37,6 +39,7 @@ class Thresholds:
     crop_margin: float = 0.1
     max_hands: int = 10
     zoom: float | None = None
+    search: float | None = None
     reject: float | None = None
     exit: float | None = None
 

@@ -176,6 +176,8 @@ class FrameEvaluation:
         map50: the same for each gesture, averaged.
         top1_gold_box: share of the hands that a look at their true box names right.
         latency_ms: median of a frame, from its pixels to its hands.
+        mean_latency_ms: mean of the same.
+        searched: share of the frames in which no hand was sure, so that parts of them were glanced at.
         num_threads: of the runtime.
     """
 
@@ -189,6 +191,8 @@ class FrameEvaluation:
     map50: float | None
     top1_gold_box: float | None
     latency_ms: float
+    mean_latency_ms: float
+    searched: float
     num_threads: int
 
 
@@ -223,6 +227,8 @@ def evaluate_frames(
         map50=figures.scores.map50,
         top1_gold_box=figures.top1_gold_box,
         latency_ms=figures.latency_ms,
+        mean_latency_ms=figures.mean_latency_ms,
+        searched=figures.searched,
         num_threads=num_threads,
     )
 

@@ -26,6 +26,8 @@ from openautoglm.stages.frames import FrameFigures, eager_engines, examine, make
 from openautoglm.stages.run import Run
 from openautoglm.stages.thresholds import Chosen, choose_frame_exit, choose_thresholds
 
+_FEW_FRAMES = 300
+"""Of dev, below which a threshold is judged on them mirrored too."""
 _NUM_TIMED_FRAMES = 32
 
 
@@ -156,7 +158,10 @@ class FrameExam:
 
     @cached_property
     def _chosen(self) -> Chosen:
+        assert self._run.frames is not None
         dev, console = self._run.load_frames("dev"), self._run.console
+        if self._run.frames.source.mirror and len(dev) < _FEW_FRAMES:
+            dev = dev.with_mirrored()
 
         def recognizer_at(thresholds: Thresholds) -> Recognizer:
             return make_recognizer(self._main.engines, self._classes, thresholds)
@@ -199,8 +204,10 @@ class FrameExam:
 
     def facts(self, program: Exported) -> dict[str, Any]:
         """Confusion, mistakes, the thresholds and what they do on dev."""
-        shown = frame_evidence(program.shown, self._run.folder, self._answers(program).hands, self._test)
-        facts = {**shown, "thresholds": {**to_plain(self._chosen), "chosen_on": "dev"}}
+        found = self._answers(program)
+        shown = frame_evidence(program.shown, self._run.folder, found.hands, self._test)
+        thresholds = {**to_plain(self._chosen), "chosen_on": "dev", "searched_on_test": found.searched}
+        facts = {**shown, "thresholds": thresholds}
         if self._with_cost:
             facts["int8_cost"] = int8_cost(self._run, program, self._twins[program.twin])
         if parts_of_look(program.engines):

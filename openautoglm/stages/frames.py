@@ -93,12 +93,16 @@ class FrameFigures:
         scores: against what is there.
         top1_gold_box: share of the hands of known gesture that are named right by a look at their true box.
         latency_ms: median of a frame, from its pixels to its hands.
+        mean_latency_ms: mean of the same; a frame that is searched takes longer than most.
+        searched: share of the frames whose parts were glanced at.
     """
 
     hands: tuple[tuple[Hand, ...], ...]
     scores: DetectionScores
     top1_gold_box: float | None
     latency_ms: float
+    mean_latency_ms: float
+    searched: float
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -117,6 +121,7 @@ def examine(recognizer: Recognizer, frames: FrameSet, *, title: str, console: Co
     """
     found: list[tuple[Hand, ...]] = []
     right, times_ms = [], []
+    searched_before = recognizer.stats.num_searched
     rows = track(
         range(len(frames)), description=title, console=console, transient=True, disable=not console.is_terminal
     )
@@ -133,6 +138,8 @@ def examine(recognizer: Recognizer, frames: FrameSet, *, title: str, console: Co
         scores=score_frames(found, frames),
         top1_gold_box=float(np.mean(right)) if right else None,
         latency_ms=float(np.median(times_ms)),
+        mean_latency_ms=float(np.mean(times_ms)),
+        searched=(recognizer.stats.num_searched - searched_before) / max(1, len(frames)),
     )
 
 

@@ -68,13 +68,15 @@ def glance_files(spotter: Artifact, runtimes: Collection[str]) -> list[GlanceFil
 def with_glance(config: Mapping[str, Any], spotter: Artifact) -> dict[str, Any]:
     """config.json of a net of crops to which a spotter gives its glance.
 
-    ``spotter`` names it. Its glance knows other gestures, so it has no say in a name; crops are cut as in training.
+    ``spotter`` names it. Its glance knows other gestures, so it has no say in a name; crops are cut as in training,
+    which took the whole frame's hands alone.
     """
     thresholds = {
         **asdict(Thresholds.from_config(spotter.config)),
         **(config.get("thresholds") or {}),
         "sure": None,
         "glance_weight": 0.0,
+        "search": None,
         "crop_margin": CROP_MARGIN,
     }
     return {**config, "spotter": spotter.manifest["name"], "thresholds": thresholds}

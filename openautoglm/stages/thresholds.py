@@ -1,17 +1,24 @@
-"""What counts as a hand and when the glance is believed: chosen on dev, for a stated loss of accuracy."""
+"""What counts as a hand and when glances are believed: chosen on dev, for a stated loss of accuracy.
+
+A dev of few frames counts mirrored too, where a mirrored hand keeps its label.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 from openautoglm.runtime.recognizer import Recognizer
 from openautoglm.runtime.thresholds import Thresholds
 from openautoglm.stages.frames import FrameFigures
 
-_HAND = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5)
+_HAND = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5)
 _ZOOM = (None, 1.25, 1.5, 2.0, 2.5, 3.0)
+_SEARCH = (None, 0.2, 0.3, 0.4, 0.5, 0.6)
+_ROUNDS = 2
+"""Of zoom and search: which zoom is best depends on whether small hands are searched for."""
 _FREE: tuple[dict[str, Any], ...] = (
     *({"crop_margin": margin} for margin in (0.0, 0.05, 0.1, 0.15)),
     *({"glance_weight": weight} for weight in (0.25, 0.5)),
@@ -31,6 +38,7 @@ class Chosen:
         hand_ap50: the same.
         looks_saved: part of the second looks that the glance made needless.
         zoom: top-1 and hand AP50 with each size of the surroundings that a further glance saw, ``"none"`` without.
+        search: the same with each score below which a frame's parts are glanced at, ``"none"`` without.
         looks_early: part of the second looks that end at an early exit.
         exit_top1: of the frames, with every look to the end and with early exits believed; None of a net without any.
     """
@@ -41,6 +49,7 @@ class Chosen:
     hand_ap50: tuple[float | None, float | None]
     looks_saved: float
     zoom: Mapping[str, tuple[float | None, float | None]]
+    search: Mapping[str, tuple[float | None, float | None]]
     looks_early: float = 0.0
     exit_top1: tuple[float | None, float | None] | None = None
 
@@ -54,55 +63,56 @@ def choose_thresholds(
 ) -> Chosen:
     """What finds and names most, then thresholds that save work and cost little.
 
-    First the zoom, which must gain more than ``max_loss``, because it costs a glance a hand, and what costs nothing:
-    the margin of a look's crop and the say of the glance in its answer. Then the highest threshold of a hand, the
-    fewest hands of a frame and the lowest certainty of the glance; together they may cost ``max_loss``.
+    First, in turn and twice, the zoom, which must gain more than ``max_loss``, because it costs a glance a hand, and
+    the search in parts of a frame, the rarest that is worth no more than ``max_loss`` less than the best. Then what
+    costs nothing, the margin of a look's crop and the say of the glance in its answer. Then the highest threshold of a
+    hand, the fewest hands of a frame and the lowest certainty of the glance; together they may cost ``max_loss``.
 
     Args:
         recognizer_at: makes the recogniser with some thresholds.
         examine: its figures on dev.
         start: what is not chosen here.
-        max_loss: in hand AP50 and in top-1, against the lowest threshold of a hand, as many hands as ``start`` allows
+        max_loss: in hand AP50 and in top-1, against the best threshold of a hand, as many hands as ``start`` allows
             and always looking.
     """
-    tried_zooms = {zoom: examine(recognizer_at(replace(start, hand=_HAND[0], sure=None, zoom=zoom))) for zoom in _ZOOM}
-    best = max(_ZOOM, key=lambda zoom: _worth(tried_zooms[zoom]) + (max_loss if zoom is None else 0.0))
-    chosen, figures = replace(start, hand=_HAND[0], sure=None, zoom=best), tried_zooms[best]
+    figures = cache(lambda thresholds: examine(recognizer_at(thresholds)))
+    chosen = replace(start, sure=None)
+    for _ in range(_ROUNDS):
+        zooms = {zoom: figures(replace(chosen, zoom=zoom)) for zoom in _ZOOM}
+        zoom = max(_ZOOM, key=lambda zoom: _worth(zooms[zoom]) + (max_loss if zoom is None else 0.0))
+        chosen = replace(chosen, zoom=zoom)
+        searches = {search: figures(replace(chosen, search=search)) for search in _SEARCH}
+        most = max(map(_worth, searches.values()))
+        rarest = next(search for search in _SEARCH if _worth(searches[search]) >= most - max_loss)
+        chosen = replace(chosen, search=rarest)
     for change in _FREE:
-        tried = replace(chosen, **change)
-        found = examine(recognizer_at(tried))
-        if _worth(found) > _worth(figures):
-            chosen, figures = tried, found
-    lowest = figures
-    for hand in _HAND[1:]:
-        tried = replace(chosen, hand=hand)
-        found = examine(recognizer_at(tried))
-        if _costs(lowest, found) > max_loss:
-            break
-        chosen, figures = tried, found
+        chosen = max(chosen, replace(chosen, **change), key=lambda tried: _worth(figures(tried)))
+    hands = {hand: figures(replace(chosen, hand=hand)) for hand in _HAND}
+    best = max(hands.values(), key=_worth)
+    chosen = replace(chosen, hand=max(hand for hand in _HAND if _costs(best, hands[hand]) <= max_loss))
     for max_hands in (number for number in _MAX_HANDS if number < start.max_hands):
-        tried = replace(chosen, max_hands=max_hands)
-        found = examine(recognizer_at(tried))
-        if _costs(lowest, found) <= max_loss:
-            chosen, figures = tried, found
+        if _costs(best, figures(replace(chosen, max_hands=max_hands))) <= max_loss:
+            chosen = replace(chosen, max_hands=max_hands)
             break
+    ended = figures(chosen)
     looks_saved = 0.0
     for sure in _SURE:
         recognizer = recognizer_at(replace(chosen, sure=sure))
         found = examine(recognizer)
         skipped = recognizer.stats.num_skipped
-        if skipped and _costs(lowest, found) <= max_loss:
+        if skipped and _costs(best, found) <= max_loss:
             # of the hands that were found: the exam's looks at true boxes are not part of the work
             looks_saved = skipped / sum(len(hands) for hands in found.hands)
-            chosen, figures = replace(chosen, sure=sure), found
+            chosen, ended = replace(chosen, sure=sure), found
             break
     return Chosen(
         thresholds=chosen,
         max_loss=max_loss,
-        top1=(lowest.scores.top1, figures.scores.top1),
-        hand_ap50=(lowest.scores.hand_ap50, figures.scores.hand_ap50),
+        top1=(best.scores.top1, ended.scores.top1),
+        hand_ap50=(best.scores.hand_ap50, ended.scores.hand_ap50),
         looks_saved=looks_saved,
-        zoom={str(zoom or "none"): (it.scores.top1, it.scores.hand_ap50) for zoom, it in tried_zooms.items()},
+        zoom=_tried(zooms),
+        search=_tried(searches),
     )
 
 
@@ -129,6 +139,10 @@ def choose_frame_exit(
             looks_early = stats.num_early / stats.num_looks
             return replace(chosen, thresholds=recognizer.thresholds, looks_early=looks_early, exit_top1=(whole, found))
     return replace(chosen, exit_top1=(whole, whole))
+
+
+def _tried(figures: Mapping[float | None, FrameFigures]) -> dict[str, tuple[float | None, float | None]]:
+    return {str(value or "none"): (one.scores.top1, one.scores.hand_ap50) for value, one in figures.items()}
 
 
 def _worth(figures: FrameFigures) -> float:

@@ -68,7 +68,8 @@ class FewShotStudy:
         finetune: as in ``recipe=finetune_int8``, without folds.
         quantize: likewise.
         augment: likewise.
-        model: released net.
+        model: architecture.
+        init: released net that is fine-tuned; None for the one called as the architecture.
         baseline: timm's name.
         seed: of people and trainings.
     """
@@ -82,6 +83,7 @@ class FewShotStudy:
     quantize: Quantize
     augment: Augment = field(default_factory=Augment)
     model: str = "openautoglm-small"
+    init: str | None = None
     baseline: str = "mobilenetv3_small_100"
     seed: int = 0
 
@@ -127,6 +129,7 @@ class FewShotStudy:
             "unknown_auroc_mean": float(np.mean(aurocs)) if aurocs else None,
             "settings": {
                 "model": self.model,
+                "init": self._init,
                 "baseline": self.baseline,
                 "seed": self.seed,
                 "finetune": {name: value for name, value in asdict(self.finetune).items() if name != "losses"},
@@ -137,6 +140,10 @@ class FewShotStudy:
         }
         store.write_json(place.folder / "figures.json", figures)
         return figures
+
+    @property
+    def _init(self) -> str:
+        return self.init or self.model
 
     def _shot(self, place: _Place, count: Count, draw: int) -> Row:
         """One draw of so many pictures a class."""
@@ -199,13 +206,13 @@ class FewShotStudy:
             {**asdict(stage), "losses": {name: (type(loss), vars(loss)) for name, loss in stage.losses.items()}}
             for stage in (self.finetune, self.quantize)
         ]
-        settings = (self.model, self.baseline, self.seed, self.augment, given.mirror)
+        settings = (self.model, self._init, self.baseline, self.seed, self.augment, given.mirror)
         return content_key(given.load("train").fingerprint, parts, stages, settings)
 
     def _finetuned(self, place: Path, settings: FitSettings, given: GivenPictures) -> tuple[NDArray[np.float32], float]:
         """Logits ``(n, k)`` of the INT8 program on test, and the seconds that it took to make."""
         results = run_stages(
-            run_of(self, place, model=self.model, settings=settings, seed=self.seed, source=given, init=self.model),
+            run_of(self, place, model=self.model, settings=settings, seed=self.seed, source=given, init=self._init),
             {
                 "finetune": replace(self.finetune, num_folds=0),
                 "quantize": self.quantize,

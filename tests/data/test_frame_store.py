@@ -150,3 +150,27 @@ def test_pictures_of_unknown_classes_become_unlabelled(make_folder):
     train = FolderGestures(root=str(make_folder({"fist": 9, "ok": 9})), image_size=8).load("train")
     kept = known_classes(train, ("palm", "ok"))
     assert (kept.labels == np.where(train.labels == 1, 1, -1)).all()
+
+
+def test_mirrored_frames_keep_their_hands(tmp_path: Path):
+    points = [[0.25, 0.5]] * 21
+    frames = [
+        marked(encoded(40, 20), hands=(mark_hand([0.1, 0.2, 0.5, 0.6], 1, points), mark_hand([0.5, 0, 1, 1], -1))),
+        marked(encoded(10, 30, seed=1), image_id="b", complete=False, frame_label=0),
+    ]
+    plain = open_frames(store(tmp_path / "s", frames), "train", name="x", classes=("fist", "palm"))
+    both = plain.with_mirrored()
+    assert (len(both), both.ids) == (4, ("a", "b", "a, mirrored", "b, mirrored"))
+    assert both.fingerprint != plain.fingerprint
+    for row in range(2):
+        before, same, mirror = plain.frame(row), both.frame(row), both.frame(row + 2)
+        assert (same.image == before.image).all()
+        assert (mirror.image == before.image[:, ::-1]).all()
+        assert (mirror.complete, mirror.label, mirror.labels.tolist()) == (
+            before.complete, before.label, before.labels.tolist(),
+        )  # fmt: skip
+        assert (mirror.mirrored().boxes_px == before.boxes_px).all()
+    hand = both.frame(2)
+    assert hand.boxes_px.tolist() == [[20, 4, 36, 12], [0, 0, 20, 20]]
+    assert hand.landmarks_px[0, 0].tolist() == [30, 10]
+    assert np.isnan(hand.landmarks_px[1]).all()

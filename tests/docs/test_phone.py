@@ -78,11 +78,11 @@ def test_crops_are_named_alike(guide, crops):
         assert label == hand.label or hand.score < 0.6
 
 
-@pytest.mark.parametrize(("zoom", "sure"), [(1.5, 0.6), (None, None)])
-def test_hands_are_found_and_named_alike(guide, tmp_path, zoom, sure):
+@pytest.mark.parametrize(("zoom", "sure", "search"), [(1.5, 0.6, None), (1.5, None, 0.7), (None, None, None)])
+def test_hands_are_found_and_named_alike(guide, tmp_path, zoom, sure, search):
     frames = SyntheticScenes(num_train=24, num_dev=12, num_test=12, num_workers=1, root=tmp_path).load_frames("train")
     tool = Recognizer.from_pretrained(FRAMES, runtime="onnx")
-    tool.thresholds = replace(tool.thresholds, zoom=zoom, sure=sure)
+    tool.thresholds = replace(tool.thresholds, zoom=zoom, sure=sure, search=search)
     config = {**store.find(FRAMES).config, "thresholds": asdict(tool.thresholds)}
     glance, near, look = (program(FRAMES, method) for method in ("glance", "near", "look"))
     alike: list[bool] = []
@@ -97,6 +97,7 @@ def test_hands_are_found_and_named_alike(guide, tmp_path, zoom, sure):
             label, score, box = min(answers, key=lambda answer: np.abs(answer[2] - hand.box_px).max())
             apart_px.append(np.abs(box - hand.box_px).max())
             alike.append(label == hand.label and abs(score - hand.score) < 0.1)
+    assert (tool.stats.num_searched > 3) == (search is not None)
     assert len(alike) > 15
     assert np.mean(alike) >= 0.9
     assert np.median(apart_px) < 2  # of frames of 320 px

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from openautoglm.data.images import pad_square
-from openautoglm.runtime.geometry import letterbox, square_crop
+from openautoglm.runtime.geometry import letterbox, parts_of_frame, square_crop
 from openautoglm.runtime.pixels import as_input
 from openautoglm.types import PADDING
 
@@ -109,3 +109,27 @@ def test_every_crop_keeps_its_scale(seed):
     np.testing.assert_allclose(pitch[whole], side / 96, rtol=1e-6)
     middle = source[:2] + (48 - target[:2]) * pitch
     np.testing.assert_allclose(middle[whole], np.array([xs.mean(), ys.mean()])[whole], atol=side / 96 * 1e-3)
+
+
+@pytest.mark.parametrize(
+    ("frame_size", "num_parts"), [((300, 300), 4), ((400, 300), 4), ((500, 290), 2), ((20, 900), 2)]
+)
+def test_parts_show_the_whole_frame_larger(frame_size, num_parts):
+    """But for what is less than a pixel of the input."""
+    width, height = frame_size
+    pitch = 0.6 * max(frame_size) / 96
+    parts = parts_of_frame(width, height, size=96)
+    shown = np.zeros((height, width), bool)
+    for part in parts:
+        x0, y0, x1, y1 = part.source_px
+        shown[round(y0) : round(y1), round(x0) : round(x1)] = True
+        left, _, right, _ = part.target_px
+        assert (x1 - x0) / (right - left) == pytest.approx(pitch)
+    rows, columns = shown.any(axis=1), shown.any(axis=0)
+    assert shown[np.ix_(rows, columns)].all()
+    assert height - rows.sum() <= 2 * pitch
+    assert width - columns.sum() <= 2 * pitch
+    assert rows[round(pitch) : -round(pitch)].all()
+    assert len(parts) == num_parts
+    tops = [part.source_px[1] for part in parts]
+    assert tops == sorted(tops)

@@ -97,3 +97,12 @@ def test_input_of_a_program():
     assert (image.shape, image.dtype) == ((1, 3, 7, 7), np.float32)
     np.testing.assert_array_equal(image[0, :, 1:6], RGB.transpose(2, 0, 1) / np.float32(255))
     assert (image[0, :, [0, 6]] == np.float32(128 / 255)).all()
+
+
+def test_a_quick_input_is_the_mean_of_whole_pixels_where_the_frame_is_twice_as_large():
+    frame = np.random.default_rng(1).integers(0, 256, (64, 48, 3), dtype=np.uint8)
+    quick, careful = (as_input(Image.fromarray(frame), letterbox(48, 64, 32), quick=quick) for quick in (True, False))
+    mean = frame.reshape(32, 2, 24, 2, 3).mean(axis=(1, 3)).transpose(2, 0, 1) / 255
+    np.testing.assert_allclose(quick[0, :, :, 4:28], mean, atol=0.51 / 255)
+    assert (quick[0, :, :, :4] == careful[0, :, :, :4]).all()
+    assert np.abs(quick - careful).mean() > 1 / 255  # a wider filter

@@ -66,15 +66,18 @@ def test_thresholds_come_from_the_config(colours, colour_artifact, tmp_path):
     folder = tmp_path / "artifact"
     shutil.copytree(colour_artifact, folder)
     config = json.loads((folder / "config.json").read_text())
-    config |= {"thresholds": {"max_hands": 1, "sure": 0.5}, "temperature": 3.0}
+    config |= {"thresholds": {"max_hands": 1, "sure": 0.5, "search": 1.1}, "temperature": 3.0}
     (folder / "config.json").write_text(json.dumps(config))
     facts = json.loads((folder / "manifest.json").read_text())
     store.seal(folder, facts)
     found = Recognizer.from_pretrained(folder, runtime="onnx")
-    assert (found.thresholds, found.temperature) == (Thresholds(max_hands=1, sure=0.5), 3.0)
+    assert (found.thresholds, found.temperature) == (Thresholds(max_hands=1, sure=0.5, search=1.1), 3.0)
     frame, _ = colours.paint(320, 240, {(5, 6): "red", (14, 12): "green"})
     assert len(found.recognize(frame)) == 1
-    assert found.stats.num_skipped == 1
+    assert found.stats.num_searched == 1
+    quick = Recognizer.from_pretrained(folder, runtime="onnx", search=False)
+    assert len(quick.recognize(frame)) == 1
+    assert (quick.stats.num_searched, quick.stats.num_skipped) == (0, 1)
 
 
 def test_a_program_without_checksum_is_refused(colour_artifact, tmp_path):

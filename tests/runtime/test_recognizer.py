@@ -58,9 +58,15 @@ def plant(maps, box_px, frame_size, *, attention=0.9, logits=(0, 0, 0)):
     maps["logits"][0, :, row, column] = logits
 
 
-def recognizer(maps, looks=((0, 0, 9),), **thresholds):
+def searcher(glances, looks=((0, 0, 9),), **thresholds):
+    """A recognizer that glances several times, and its glance."""
     look = FakeEngine(CROP, [{"logits": np.array([logits], np.float32)} for logits in looks])
-    return Recognizer(look=look, glance=FakeEngine(SIZE, [maps]), classes=CLASSES, thresholds=Thresholds(**thresholds))
+    glance = FakeEngine(SIZE, glances)
+    return Recognizer(look=look, glance=glance, classes=CLASSES, thresholds=Thresholds(**thresholds)), glance
+
+
+def recognizer(maps, looks=((0, 0, 9),), **thresholds):
+    return searcher([maps], looks, **thresholds)[0]
 
 
 def frame_of(width, height):
@@ -153,6 +159,51 @@ def test_a_hand_that_is_none_from_near_is_hardly_one():
         assert all(one.box_px == pytest.approx((60, 60, 100, 100), abs=0.5) for one in found)
 
 
+def searched(*, first, parts, looks=((0, 0, 9),), **thresholds):
+    """What is found in a frame of 320 x 240 px that has parts of 192, two along each side."""
+    far = empty_maps()
+    plant(far, (140, 100, 180, 140), (320, 240), attention=first)
+    glances = [far]
+    for attention in parts:
+        glances.append(empty_maps())
+        plant(glances[-1], (20, 20, 60, 50), (192, 192), attention=attention)
+    tool, glance = searcher(glances, looks, **thresholds)
+    return tool.recognize(frame_of(320, 240)), tool, glance
+
+
+def test_parts_are_glanced_at_where_no_hand_is_sure():
+    """The second part begins at 128 px; what was found in the first is not sure enough either."""
+    hands, tool, glance = searched(first=0.4, parts=(0.45, 0.9, 0.8), search=0.5, zoom=None)
+    assert [hand.score for hand in hands] == pytest.approx([0.9, 0.45, 0.4], abs=1e-2)
+    assert hands[0].box_px == pytest.approx((148, 20, 188, 50), abs=0.5)
+    assert hands[1].box_px == pytest.approx((20, 20, 60, 50), abs=0.5)
+    assert (tool.stats.num_searched, tool.stats.num_parts, len(glance.seen)) == (1, 2, 3)
+
+
+@pytest.mark.parametrize(("first", "search"), [(0.6, 0.5), (0.4, None), (0.4, 0.3)])
+def test_a_sure_hand_needs_no_search(first, search):
+    hands, tool, glance = searched(first=first, parts=(0.9,), search=search)
+    assert (len(hands), tool.stats.num_searched, len(glance.seen)) == (1, 0, 1)
+
+
+def test_where_nothing_is_like_a_hand_nothing_is_searched():
+    tool, glance = searcher([empty_maps()], search=0.9)
+    assert tool.recognize(frame_of(320, 240)) == []
+    assert len(glance.seen) == 1
+
+
+def test_a_hand_of_two_parts_is_one():
+    """Parts begin at 0 and 128 px, so a hand at 140 of one is at 12 of the other."""
+    far, left, right = empty_maps(), empty_maps(), empty_maps()
+    plant(far, (138, 40, 178, 80), (320, 240), attention=0.4)
+    plant(left, (140, 40, 180, 80), (192, 192), attention=0.5)
+    plant(right, (12, 40, 52, 80), (192, 192), attention=0.6)
+    tool, glance = searcher([far, left, right, empty_maps()], search=0.9)
+    (hand,) = tool.recognize(frame_of(320, 240))
+    assert hand.score == pytest.approx(0.6, abs=1e-2)
+    assert len(glance.seen) == 5
+
+
 def test_no_hand_no_closer_glance():
     tool = recognizer(empty_maps(), zoom=2.0)
     assert tool.recognize(frame_of(192, 192)) == []
@@ -242,11 +293,11 @@ def test_the_look_sees_the_box_with_its_margin():
 def test_a_known_box_is_named_by_a_look():
     frame = frame_of(400, 300)
     frame[100:152, 200:300] = 255
-    known = recognizer(empty_maps(), looks=[np.log([0.1, 0.2, 0.7])], crop_margin=0.14)
+    known, glance = searcher([empty_maps()], looks=[np.log([0.1, 0.2, 0.7])], crop_margin=0.14)
     hand = known.name_box(frame, np.array([200, 100, 300, 152], np.float32))
     assert hand == Hand(label="palm", score=pytest.approx(0.7), box_px=(200, 100, 300, 152))
     assert (known._look.seen[0][0, 0] > 0.5)[19:45, 7:57].all()
-    assert known._glance.seen == []
+    assert glance.seen == []
 
 
 def test_a_net_of_crops_sees_a_known_box_without_margin():

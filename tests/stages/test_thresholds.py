@@ -13,6 +13,8 @@ from openautoglm.runtime.thresholds import Thresholds
 from openautoglm.stages.frames import FrameFigures
 from openautoglm.stages.thresholds import Chosen, choose_frame_exit, choose_thresholds
 
+TIMES = {"latency_ms": 1.0, "mean_latency_ms": 1.0, "searched": 0.0}
+
 
 def world(ap_at, top1_at):
     """A recogniser whose figures follow from its thresholds."""
@@ -26,7 +28,7 @@ def world(ap_at, top1_at):
         scores = DetectionScores(
             top1=top1_at(limits.sure), hand_ap50=ap_at(limits.hand), map50=None, num_frames=100, num_hands=100
         )
-        return FrameFigures(hands=((object(),),) * 100, scores=scores, top1_gold_box=None, latency_ms=1.0)
+        return FrameFigures(hands=((object(),),) * 100, scores=scores, top1_gold_box=None, **TIMES)
 
     return recognizer_at, examine
 
@@ -51,7 +53,7 @@ def freely(worth):
         limits = recognizer.thresholds
         found = worth.get((limits.crop_margin, limits.glance_weight), 0.5)
         scores = DetectionScores(top1=0.9, hand_ap50=0.8, map50=found, num_frames=100, num_hands=100)
-        return FrameFigures(hands=((object(),),) * 100, scores=scores, top1_gold_box=None, latency_ms=1.0)
+        return FrameFigures(hands=((object(),),) * 100, scores=scores, top1_gold_box=None, **TIMES)
 
     recognizer_at, _ = world(lambda hand: 0.9, lambda sure: 0.9)
     return recognizer_at, examine
@@ -84,7 +86,7 @@ def zooming(gain):
     def examine(recognizer):
         found = 0.6 + (gain if recognizer.thresholds.zoom == 2.5 else 0.0)
         scores = DetectionScores(top1=found, hand_ap50=found, map50=None, num_frames=100, num_hands=100)
-        return FrameFigures(hands=((object(),),) * 100, scores=scores, top1_gold_box=None, latency_ms=1.0)
+        return FrameFigures(hands=((object(),),) * 100, scores=scores, top1_gold_box=None, **TIMES)
 
     recognizer_at, _ = world(lambda hand: 0.9, lambda sure: 0.9)
     return recognizer_at, examine
@@ -98,6 +100,34 @@ def test_zoom_is_taken_where_it_gains_more_than_it_may_cost():
         "3.0": (0.6, 0.6),
     }  # fmt: skip
     assert choose_thresholds(*zooming(0.005), start=Thresholds(), max_loss=0.01).thresholds.zoom is None
+
+
+def searching(gains):
+    """Figures that a search in parts changes by so much."""
+
+    def examine(recognizer):
+        found = 0.6 + gains.get(recognizer.thresholds.search, 0.0)
+        scores = DetectionScores(top1=found, hand_ap50=found, map50=None, num_frames=100, num_hands=100)
+        return FrameFigures(hands=((object(),),) * 100, scores=scores, top1_gold_box=None, **TIMES)
+
+    recognizer_at, _ = world(lambda hand: 0.9, lambda sure: 0.9)
+    return recognizer_at, examine
+
+
+@pytest.mark.parametrize(
+    ("gains", "search"),
+    [
+        ({0.3: 0.1, 0.4: 0.195, 0.5: 0.2, 0.6: 0.19}, 0.4),
+        ({0.3: 0.1, 0.4: 0.15, 0.5: 0.2}, 0.5),
+        ({0.6: 0.005}, None),
+        ({}, None),
+    ],
+)
+def test_the_rarest_search_that_gains_about_the_most(gains, search):
+    chosen = choose_thresholds(*searching(gains), start=Thresholds(), max_loss=0.01)
+    assert chosen.thresholds.search == search
+    assert chosen.search["none"] == (0.6, 0.6)
+    assert chosen.top1[0] == pytest.approx(0.6 + gains.get(search, 0.0))
 
 
 def test_a_glance_that_always_costs_too_much_is_never_believed():
@@ -117,11 +147,12 @@ def test_lowest_certainty_of_an_exit_that_costs_little():
         sure = recognizer.thresholds.exit
         top1 = 0.9 if sure is None else 0.9 - 0.1 * (1 - sure)
         scores = DetectionScores(top1=top1, hand_ap50=0.8, map50=None, num_frames=100, num_hands=100)
-        return FrameFigures(hands=((object(),),) * 100, scores=scores, top1_gold_box=None, latency_ms=1.0)
+        return FrameFigures(hands=((object(),),) * 100, scores=scores, top1_gold_box=None, **TIMES)
 
     before = Chosen(
-        thresholds=Thresholds(hand=0.25), max_loss=0.06, top1=(0.9, 0.9), hand_ap50=(0.8, 0.8), looks_saved=0.0, zoom={}
-    )
+        thresholds=Thresholds(hand=0.25), max_loss=0.06, top1=(0.9, 0.9), hand_ap50=(0.8, 0.8), looks_saved=0.0,
+        zoom={}, search={},
+    )  # fmt: skip
     chosen = choose_frame_exit(recognizer_at, examine, chosen=before, max_loss=0.0205)
     assert chosen.thresholds == Thresholds(hand=0.25, exit=0.8)
     assert (chosen.looks_early, chosen.exit_top1) == (0.2, (0.9, pytest.approx(0.88)))

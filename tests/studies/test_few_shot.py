@@ -88,6 +88,7 @@ def test_interrupted_it_goes_on(played, tmp_path):
     trained = ["shots_3_0", "shots_3_0 baseline", "shots_3_1", "shots_all_0", "shots_all_0 baseline", "without_rock"]
     assert played["trained"] == trained
     assert figures["complete"]
+    assert figures["settings"]["init"] == "openautoglm-nano"
     few, many = figures["shots"]
     assert (few["int8_top1"], few["num_train"], few["seconds"]) == ([1.0, 1.0], [12, 12], [1.5, 1.5])
     assert (many["pictures_a_class"], many["num_train"], many["baseline_top1"]) == ("all", [32], [0.25])
@@ -102,6 +103,8 @@ def test_rows_of_other_settings_are_refused(played, tmp_path):
     study(played["root"])(tmp_path / "out", settings=SETTINGS)
     with pytest.raises(ValueError, match="holds a training with other settings or data: give another out="):
         study(played["root"], finetune=Finetune(epochs=3))(tmp_path / "out", settings=SETTINGS)
+    with pytest.raises(ValueError, match="holds a training with other settings or data"):
+        study(played["root"], init="openautoglm-nano-crops")(tmp_path / "out", settings=SETTINGS)
     further = study(played["root"], num_baseline_draws=2)(tmp_path / "out", settings=SETTINGS)
     assert further["shots"][0]["baseline_top1"] == [0.25, 0.25]
     assert played["trained"][-1] == "shots_3_1 baseline"
