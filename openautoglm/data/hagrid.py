@@ -81,7 +81,7 @@ class HagridFrames:
         self._stores: dict[str, Path] = {}
 
     def class_names(self) -> tuple[str, ...]:
-        """The classes that were given, or the names in the annotations of all splits, sorted."""
+        """The classes that were given, or the names in the annotations of all splits, or else of their files, sorted."""
         return self._found_classes if self.classes is None else self.classes
 
     def load_frames(self, split: Split) -> FrameSet:
@@ -98,14 +98,14 @@ class HagridFrames:
 
     @cached_property
     def _found_classes(self) -> tuple[str, ...]:
+        entries = [entry for split in self._splits() for entry in self._read(split)]
         labels = {
             label
-            for split in self._splits()
-            for entry in self._read(split)
+            for entry in entries
             for label in _listed(entry.content.get("labels"))
             if isinstance(label, str)
         }
-        return tuple(sorted(labels | {NO_GESTURE}))
+        return tuple(sorted((labels or {entry.folder for entry in entries}) | {NO_GESTURE}))
 
     def _store(self, source_split: str) -> Path:
         entries = self._read(source_split)

@@ -15,10 +15,12 @@ from openautoglm.runtime.thresholds import Thresholds
 from openautoglm.stages.frames import FrameFigures
 
 _HAND = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5)
-_ZOOM = (None, 1.25, 1.5, 2.0, 2.5, 3.0)
-_SEARCH = (None, 0.2, 0.3, 0.4, 0.5, 0.6)
+_HAND_AT_FIRST = 0.2
+"""While zoom and search are chosen: low enough to miss little, and quick."""
+_ZOOM = (None, 1.25, 1.5, 2.0, 2.5)
+_SEARCH = (None, 0.3, 0.4, 0.5)
 _ROUNDS = 2
-"""Of zoom and search: which zoom is best depends on whether small hands are searched for."""
+"""Of zoom, search and what is free: which zoom is best depends on the others."""
 _FREE: tuple[dict[str, Any], ...] = (
     *({"crop_margin": margin} for margin in (0.0, 0.05, 0.1, 0.15)),
     *({"glance_weight": weight} for weight in (0.25, 0.5)),
@@ -63,10 +65,10 @@ def choose_thresholds(
 ) -> Chosen:
     """What finds and names most, then thresholds that save work and cost little.
 
-    First, in turn and twice, the zoom, which must gain more than ``max_loss``, because it costs a glance a hand, and
-    the search in parts of a frame, the rarest that is worth no more than ``max_loss`` less than the best. Then what
-    costs nothing, the margin of a look's crop and the say of the glance in its answer. Then the highest threshold of a
-    hand, the fewest hands of a frame and the lowest certainty of the glance; together they may cost ``max_loss``.
+    First, in turn and twice, the zoom, which must gain more than ``max_loss``, because it costs a glance a hand; the
+    search in parts of a frame, the rarest that is worth no more than ``max_loss`` less than the best; and what costs
+    nothing, the margin of a look's crop and the say of the glance in its answer. Then the highest threshold of a hand,
+    the fewest hands of a frame and the lowest certainty of the glance; together they may cost ``max_loss``.
 
     Args:
         recognizer_at: makes the recogniser with some thresholds.
@@ -76,7 +78,7 @@ def choose_thresholds(
             and always looking.
     """
     figures = cache(lambda thresholds: examine(recognizer_at(thresholds)))
-    chosen = replace(start, sure=None)
+    chosen = replace(start, hand=_HAND_AT_FIRST, sure=None)
     for _ in range(_ROUNDS):
         zooms = {zoom: figures(replace(chosen, zoom=zoom)) for zoom in _ZOOM}
         zoom = max(_ZOOM, key=lambda zoom: _worth(zooms[zoom]) + (max_loss if zoom is None else 0.0))
@@ -85,8 +87,8 @@ def choose_thresholds(
         most = max(map(_worth, searches.values()))
         rarest = next(search for search in _SEARCH if _worth(searches[search]) >= most - max_loss)
         chosen = replace(chosen, search=rarest)
-    for change in _FREE:
-        chosen = max(chosen, replace(chosen, **change), key=lambda tried: _worth(figures(tried)))
+        for change in _FREE:
+            chosen = max(chosen, replace(chosen, **change), key=lambda tried: _worth(figures(tried)))
     hands = {hand: figures(replace(chosen, hand=hand)) for hand in _HAND}
     best = max(hands.values(), key=_worth)
     chosen = replace(chosen, hand=max(hand for hand in _HAND if _costs(best, hands[hand]) <= max_loss))

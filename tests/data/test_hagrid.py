@@ -96,6 +96,16 @@ def test_frames_that_may_show_a_hand_are_not_complete(make_hagrid):
     assert test.problems == ("e: its box [0.5, 0.5, 0.0, 0.1] is empty or outside the picture",)
 
 
+def test_gestures_that_no_box_names_are_those_of_the_files(make_hagrid):
+    without = entry(bboxes=[], labels=[], pseudo=True)
+    root = make_hagrid({"train": {"fist": {"a": without, "b": without}, "palm": {"c": without}}})
+    source = HagridFrames(root=str(root), dev_fraction=0.01)
+    assert source.class_names() == ("fist", "no_gesture", "palm")
+    train = source.load_frames("train")
+    assert train.frame_labels.tolist() == [0, 0, 2]
+    assert all(train.frame(row).is_label_only for row in range(3))
+
+
 def test_boxes_that_nets_found_stand_for_those_of_train(make_hagrid, tmp_path: Path):
     bare = {"bboxes": [], "labels": [], "pseudo": True}
     ids = [name for name in map(str, range(400)) if not dev_slice(name, 0.08)][:2]
