@@ -81,7 +81,7 @@ class HagridFrames:
         self._stores: dict[str, Path] = {}
 
     def class_names(self) -> tuple[str, ...]:
-        """The classes that were given, or the names in the annotations of all splits, or else of their files, sorted."""
+        """The classes that were given, or the names in all annotations, or else the names of their files, sorted."""
         return self._found_classes if self.classes is None else self.classes
 
     def load_frames(self, split: Split) -> FrameSet:
