@@ -100,10 +100,7 @@ class HagridFrames:
     def _found_classes(self) -> tuple[str, ...]:
         entries = [entry for split in self._splits() for entry in self._read(split)]
         labels = {
-            label
-            for entry in entries
-            for label in _listed(entry.content.get("labels"))
-            if isinstance(label, str)
+            label for entry in entries for label in _listed(entry.content.get("labels")) if isinstance(label, str)
         }
         return tuple(sorted((labels or {entry.folder for entry in entries}) | {NO_GESTURE}))
 

@@ -14,6 +14,7 @@ from openautoglm.data.synthetic.scenes import SyntheticScenes
 pytest.importorskip("executorch")
 WORDS = (
     "recipe=spot_int8",
+    "init=null",
     "model=openautoglm-test",
     "model.arguments.glance_size=96",
     "+model.arguments.image_size=64",
