@@ -104,6 +104,11 @@ def test_readme_shows_what_was_compared_on_whole_frames():
     looks = json.loads((ROOT / "recipes/results/studies/gold_crops.json").read_text(encoding="utf-8"))["rows"]
     small, nano = (100 * looks[f"openautoglm-{size}"]["top1"] for size in ("small", "nano"))
     assert f"They name {small:.1f} and {nano:.1f} % of the crops above right" in told
+    from openautoglm.bench.result import from_plain
+
+    rendered = json.loads((ROOT / "recipes/results/studies/spot_int8.json").read_text(encoding="utf-8"))
+    found = from_plain(rendered).model("model.pte")
+    assert f"Rendered frames, `recipe=spot_int8`: {100 * found.top1:.1f} %, {found.hand_ap50:.2f}." in told
 
 
 def _figures(row, words=","):
