@@ -149,7 +149,7 @@ def test_another_runtime_gets_the_glance_too(run, tmp_path):
     shutil.copytree(run / "artifact", tmp_path / "artifact")
     export_artifact(tmp_path / "artifact", backends=["onnx"])
     assert "programs/model.glance.onnx" in store.find(tmp_path / "artifact").manifest["programs"]
-    assert Recognizer.from_pretrained(tmp_path / "artifact", runtime="onnx")._glance is not None
+    assert Recognizer.from_pretrained(tmp_path / "artifact", runtime="onnx").finds_hands
 
 
 def test_a_runtime_without_the_glance_is_refused(run, tmp_path):
