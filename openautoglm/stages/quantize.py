@@ -38,7 +38,7 @@ class Quantize:
         label_weight: factor of the cross-entropy on the labels.
         freeze_after: share of the steps after which observers and BatchNorm statistics stand still.
         unlabelled_fraction: part of each batch that is drawn from the data set's unlabelled pictures.
-        teacher_bf16: run the teacher in bfloat16.
+        teacher_bf16: run the teacher in bfloat16 where the device computes in it.
         at_least: pictures an epoch; fewer are shown again, each time changed anew.
         batch_norm: ``"fold"`` fixes BatchNorm's statistics from the start, which is faster; ``"train"`` adapts them.
         keep_glance: a net for whole frames also learns its glance from what it was in float.

@@ -30,7 +30,7 @@ class Spot:
         batch_size: frames a step.
         learning_rate: at the peak of the cycle.
         weight_decay: of matrices and kernels.
-        teacher_bf16: run teachers in bfloat16.
+        teacher_bf16: run teachers in bfloat16 where the device computes in it.
         glance_teacher: released name or folder of a net for whole frames, of the same gestures, whose glance teaches
             the student's; None learns the glance from boxes alone.
         small_px: side of the frames in the first ``small_epochs``.

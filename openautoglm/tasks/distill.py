@@ -42,7 +42,7 @@ class Distill:
         teacher: called with the same picture; does its own normalisation. None where the batches hold its answers.
         losses: name to loss; the names appear in the log.
         label_weight: factor of the task's own loss.
-        teacher_bf16: run the teacher in bfloat16: two to three times faster where the processor has it.
+        teacher_bf16: run the teacher in bfloat16 where the device computes in it.
         unlabelled_classes: the only classes that a picture without a label may show; None for all.
         student: what will be trained; needed by losses that read hints.
 

@@ -35,7 +35,7 @@ class Spot:
         label_smoothing: share of the second look's target spread over all classes.
         teacher: a net whose ``glance`` knows the same gestures; None learns from labels alone.
         glance_kd: how it teaches.
-        teacher_bf16: run it in bfloat16.
+        teacher_bf16: run it in bfloat16 where the device computes in it.
     """
 
     def __init__(
