@@ -28,6 +28,7 @@ def _run(given: argparse.Namespace) -> int:
                 model=given.model,
                 runtime=given.runtime,
                 num_threads=given.threads,
+                min_score=given.min_score,
                 search=not given.no_search,
                 json=given.json,
                 boxes=given.show_boxes,
@@ -57,6 +58,9 @@ def _parser() -> argparse.ArgumentParser:
     recognize.add_argument("--model", metavar="NAME_OR_FOLDER", default=_MODEL, help=f"as for info (default: {_MODEL})")
     recognize.add_argument("--runtime", choices=("executorch", "litert", "onnx"), default="executorch")
     recognize.add_argument("--threads", metavar="N", type=int, default=1, help="of the runtime (default: 1)")
+    recognize.add_argument(
+        "--min-score", metavar="S", type=float, help="of a hand that is told (default: as the model says; 0 tells all)"
+    )
     recognize.add_argument(
         "--no-search", action="store_true", help="do not glance at parts of a frame in which no hand is sure: faster"
     )

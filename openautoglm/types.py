@@ -85,6 +85,11 @@ class Artifact:
         """Path of the exported program with that suffix, such as ``"pte"``."""
         return self.folder / "programs" / f"model.{suffix}"
 
+    def num_bytes(self, program: str) -> int:
+        """Of a file that the manifest's ``programs`` names, with the weights that lie beside it."""
+        files = (program, *self.manifest["programs"][program].get("weights", ()))
+        return sum((self.folder / file).stat().st_size for file in files)
+
     def _read(self, name: str) -> dict[str, Any]:
         path = self.folder / name
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -83,6 +84,26 @@ def test_folder_of_pictures(photos, model, tmp_path, capsys):
     assert drawn.shape == (240, 320, 3)
     assert drawn[60, 48].tolist() == [0, 114, 178]  # the left edge of the red square's box
     assert (tmp_path / "drawn" / "more" / "none.PNG").exists()
+
+
+def test_only_hands_that_are_sure_enough_are_told(photos, model, tmp_path, capsys):
+    config = json.loads((model / "config.json").read_text())
+    config["thresholds"] = {**(config.get("thresholds") or {}), "show": 1.1}
+    fussy = store.build(
+        tmp_path / "fussy",
+        lambda fresh: (
+            shutil.copytree(model, fresh, dirs_exist_ok=True),
+            store.write_json(fresh / "config.json", config),
+        ),
+        {key: value for key, value in json.loads((model / "manifest.json").read_text()).items() if key != "files"},
+    ).folder
+    out = tmp_path / "hands.json"
+    for words, num_hands, least in (((), 0, 1.1), (("--min-score", "0"), 2, 0), (("--min-score", "1.2"), 0, 1.2)):
+        assert recognize(photos, "--json", out, *words, model=fussy) == 0
+        found = json.loads(out.read_text())
+        assert sum(len(frame["hands"]) for frame in found["frames"]) == num_hands
+        assert found["min_score"] == least
+        assert capsys.readouterr().out.count("red") == num_hands / 2
 
 
 def test_one_picture(photos, model, capsys):

@@ -81,6 +81,47 @@ def score_frames(found: Sequence[Sequence[Hand]], frames: FrameSet) -> Detection
     )
 
 
+@dataclass(frozen=True)
+class ShownHands:
+    """How many of the hands from a score on are hands, and how many of all hands they are, at IoU 0.5.
+
+    Attributes:
+        score: from which hands count.
+        precision: share of them that are hands; 1 where none is shown.
+        recall: share of the hands that are among them.
+    """
+
+    score: float
+    precision: float
+    recall: float
+
+    @property
+    def f1(self) -> float:
+        """Harmonic mean of the two."""
+        return 2 * self.precision * self.recall / max(1e-12, self.precision + self.recall)
+
+
+def show_from(found: Sequence[Sequence[Hand]], frames: FrameSet, scores: Sequence[float]) -> tuple[ShownHands, ...]:
+    """What is shown from each of some scores on, in the complete frames; nothing where these show no hand.
+
+    Args:
+        found: hands of each frame.
+        frames: the split.
+        scores: to tell it for.
+    """
+    rows = np.flatnonzero(frames.complete)
+    truths = [frames.frame(int(row)).boxes_px for row in rows]
+    total = sum(len(boxes) for boxes in truths)
+    if not total:
+        return ()
+    of_hits, hits = _hits([_scored(found[int(row)], lambda _: True) for row in rows], truths)
+    shown = []
+    for score in scores:
+        right = hits[of_hits >= score]
+        shown.append(ShownHands(score, float(right.mean()) if len(right) else 1.0, float(right.sum()) / total))
+    return tuple(shown)
+
+
 def average_precision(found: Sequence[ScoredBoxes], truths: Sequence[NDArray[np.floating]]) -> float:
     """All-point average precision at IoU 0.5; 0 where nothing was found or nothing is there.
 
@@ -89,9 +130,20 @@ def average_precision(found: Sequence[ScoredBoxes], truths: Sequence[NDArray[np.
         truths: boxes of each frame, ``(m, 4)``.
     """
     total = sum(len(boxes) for boxes in truths)
-    scores = np.concatenate([np.empty(0), *(one.scores for one in found)])
-    if not total or not len(scores):
+    _, hits = _hits(found, truths)
+    if not total or not len(hits):
         return 0.0
+    precision = hits.cumsum() / np.arange(1, len(hits) + 1)
+    recall = hits.cumsum() / total
+    precision = np.maximum.accumulate(precision[::-1])[::-1]
+    return float((np.diff(recall, prepend=0.0) * precision).sum())
+
+
+def _hits(
+    found: Sequence[ScoredBoxes], truths: Sequence[NDArray[np.floating]]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Scores of all detections, best first, and which of them took a box."""
+    scores = np.concatenate([np.empty(0), *(one.scores for one in found)])
     overlaps = [box_iou(one.boxes_px, boxes) for one, boxes in zip(found, truths, strict=True)]
     places = [(frame, row) for frame, one in enumerate(found) for row in range(len(one.scores))]
     hits = np.zeros(len(scores), bool)
@@ -104,10 +156,7 @@ def average_precision(found: Sequence[ScoredBoxes], truths: Sequence[NDArray[np.
         if left[box] >= _IOU:
             hits[number] = True
             overlaps[frame][:, box] = -1.0
-    precision = hits.cumsum() / np.arange(1, len(hits) + 1)
-    recall = hits.cumsum() / total
-    precision = np.maximum.accumulate(precision[::-1])[::-1]
-    return float((np.diff(recall, prepend=0.0) * precision).sum())
+    return -np.sort(-scores, kind="stable"), hits
 
 
 def gesture_of(hands: Sequence[Hand]) -> str | None:

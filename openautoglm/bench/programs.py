@@ -24,7 +24,7 @@ class ProgramLatency:
         method: such as ``"look"``.
         runtime: who ran it.
         input_shape: of the picture, ``(1, 3, h, w)``.
-        size_kb: of the file, all its methods together.
+        size_kb: of the file, all its methods together, with the weights that other files may share.
         latency_ms: of a picture, preparation not included.
     """
 
@@ -68,7 +68,7 @@ def measure_programs(
             method=method,
             runtime=engine.runtime,
             input_shape=engine.input_shape,
-            size_kb=(artifact.folder / file).stat().st_size / 1e3,
+            size_kb=artifact.num_bytes(file) / 1e3,
             latency_ms=times[f"{file} {method}"].to_result(),
         )
         for (file, method), engine in found.items()

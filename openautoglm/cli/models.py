@@ -86,10 +86,16 @@ def print_info(name_or_folder: str) -> int:
 def _programs(manifest: dict[str, Any]) -> Iterator[str]:
     """A line a program and one a method."""
     for file, program in manifest["programs"].items():
-        yield f"{file}  {manifest['files'][file]['bytes'] / 1e3:.0f} KB, {program['runtime']}"
+        yield f"{file}  {_kb(manifest, file)}, {program['runtime']}"
+        for weights in program.get("weights", ()):
+            yield f"  weights: {weights}  {_kb(manifest, weights)}"
         for method, tensors in program["methods"].items():
             inputs, outputs = (", ".join(_tensor(tensor) for tensor in tensors[side]) for side in ("inputs", "outputs"))
             yield f"  {method}: {inputs} -> {outputs}"
+
+
+def _kb(manifest: dict[str, Any], file: str) -> str:
+    return f"{manifest['files'][file]['bytes'] / 1e3:.0f} KB"
 
 
 def _figures(rows: list[dict[str, Any]]) -> Table:

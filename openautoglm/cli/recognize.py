@@ -34,6 +34,7 @@ class Recognition:
         model: released name, artifact's folder or run's folder.
         runtime: who runs it.
         num_threads: of the runtime.
+        min_score: of a hand that is told; None leaves it to the model.
         search: whether parts of a frame are glanced at where no hand is sure.
         json: file for the hands of every frame; None writes none.
         boxes: folder for the frames with their hands drawn in; None draws none.
@@ -43,6 +44,7 @@ class Recognition:
     model: str
     runtime: RuntimeName
     num_threads: int
+    min_score: float | None
     search: bool
     json: Path | None
     boxes: Path | None
@@ -69,7 +71,7 @@ def recognize(wanted: Recognition) -> int:
     findings = _Findings()
     code = OK
     try:
-        _run(source, recognizer, wanted.boxes, findings)
+        _run(source, recognizer, wanted, findings)
     except KeyboardInterrupt:
         code = OK if isinstance(source, Camera) else INTERRUPTED  # a camera has no other end
     finally:
@@ -82,7 +84,7 @@ def recognize(wanted: Recognition) -> int:
     return code
 
 
-def _run(source: Source, recognizer: Recognizer, boxes: Path | None, findings: _Findings) -> None:
+def _run(source: Source, recognizer: Recognizer, wanted: Recognition, findings: _Findings) -> None:
     lines = Console(soft_wrap=True, highlight=False, markup=False)
     bar = progress_bar(console=lines if lines.is_terminal else None)
     with bar:
@@ -94,13 +96,13 @@ def _run(source: Source, recognizer: Recognizer, boxes: Path | None, findings: _
                 _say(f"{item.name}: {item.reason}")
                 continue
             start = time.perf_counter()
-            hands = recognizer.recognize(item.pixels)
+            hands = recognizer.shown(recognizer.recognize(item.pixels), min_score=wanted.min_score)
             latency_ms = 1e3 * (time.perf_counter() - start)
             findings.frames.append(_record(item, hands, latency_ms))
             if hands:
                 lines.print(f"{item.name}  {', '.join(_in_words(hand) for hand in hands)}  {latency_ms:.1f} ms")
-            if boxes is not None:
-                _draw(boxes / item.name, item, hands)
+            if wanted.boxes is not None:
+                _draw(wanted.boxes / item.name, item, hands)
 
 
 def _refuse_own_folder(source: Path, boxes: Path) -> None:
@@ -143,6 +145,7 @@ def _plain(wanted: Recognition, recognizer: Recognizer, findings: _Findings) -> 
         "model": Path(wanted.model).name,
         "runtime": wanted.runtime,
         "num_threads": wanted.num_threads,
+        "min_score": recognizer.thresholds.show if wanted.min_score is None else wanted.min_score,
         "classes": list(recognizer.classes),
         "frames": findings.frames,
         "problems": [asdict(problem) for problem in findings.problems],

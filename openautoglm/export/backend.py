@@ -64,6 +64,10 @@ class Backend(Protocol):
         """Write the methods, each file whole or not at all; returns the file of each method, often the same."""
         ...
 
+    def beside(self, path: Path) -> tuple[Path, ...]:
+        """Files that a program needs beside its own."""
+        ...
+
     def census(self, path: Path) -> Census:
         """Count what runs, read from the file."""
         ...

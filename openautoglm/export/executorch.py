@@ -68,6 +68,10 @@ class ExecuTorchBackend:
         write_whole(path, content)
         return dict.fromkeys(programs, path)
 
+    def beside(self, path: Path) -> tuple[Path, ...]:  # noqa: ARG002
+        """None: the file holds its weights."""
+        return ()
+
     def census(self, path: Path) -> Census:
         """Operations inside and outside XNNPACK, from the file's own flatbuffers."""
         operations: list[Operation] = []

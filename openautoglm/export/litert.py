@@ -69,6 +69,10 @@ class LiteRTBackend:
         write_whole(path, content)
         return dict.fromkeys(programs, path)
 
+    def beside(self, path: Path) -> tuple[Path, ...]:  # noqa: ARG002
+        """None: the file holds its weights."""
+        return ()
+
     def census(self, path: Path) -> Census:
         """Operations and their dtypes from the flatbuffer, and what XNNPACK takes of them from the runtime."""
         content = _read(path)

@@ -25,6 +25,7 @@ from openautoglm.export.backend import (
     xnnpack_quantizer,
 )
 from openautoglm.export.census import Census, Kind, Operation, count
+from openautoglm.export.onnx_weights import share_weights, weights_of
 
 _INT8_KINDS: dict[str, Kind] = {
     "QLinearConv": "convolution",
@@ -48,7 +49,7 @@ _UNSIGNED_OFFSET = 128
 
 
 class OnnxBackend:
-    """The ONNX Runtime target; one method a file."""
+    """The ONNX Runtime target; one method a file, and one file more for the weights that several of them share."""
 
     name = "onnx"
     suffix = "onnx"
@@ -59,14 +60,21 @@ class OnnxBackend:
         return xnnpack_quantizer()
 
     def export(self, programs: Mapping[str, ExportedInput], path: Path, *, quantized: bool) -> dict[str, Path]:
-        """Write one method to ``path``, several to ``<stem>.<method><suffix>`` each."""
+        """Write one method to ``path``, several to ``<stem>.<method><suffix>`` each and their weights to one file."""
         check_programs(programs)
-        contents = {name: _serialize(name, program, quantized) for name, program in programs.items()}
-        alone = len(contents) == 1
-        paths = {name: path if alone else path.with_suffix(f".{name}{path.suffix}") for name in contents}
-        for name, content in contents.items():
-            write_whole(paths[name], content)
+        models = {name: _convert(name, program, quantized) for name, program in programs.items()}
+        alone = len(models) == 1
+        paths = {name: path if alone else path.with_suffix(f".{name}{path.suffix}") for name in models}
+        if not alone:
+            for name, content in share_weights(models.values()).items():
+                write_whole(path.with_name(name), content)
+        for name, model in models.items():
+            write_whole(paths[name], model.SerializeToString())
         return paths
+
+    def beside(self, path: Path) -> tuple[Path, ...]:
+        """The file of the weights, where several methods share one."""
+        return weights_of(path)
 
     def census(self, path: Path) -> Census:
         """Operations of the graph that ONNX Runtime makes of the file on this machine."""
@@ -87,7 +95,7 @@ class OnnxBackend:
         }
 
 
-def _serialize(name: str, program: ExportedInput, quantized: bool) -> bytes:
+def _convert(name: str, program: ExportedInput, quantized: bool) -> Any:
     with quiet_export():
         exported = torch.onnx.export(
             program.module,
@@ -103,8 +111,7 @@ def _serialize(name: str, program: ExportedInput, quantized: bool) -> bytes:
     _strip(model)
     if quantized:
         _make_unsigned(model.graph)
-    content: bytes = model.SerializeToString()
-    return content
+    return model
 
 
 def _strip(model: Any) -> None:
@@ -153,18 +160,20 @@ def _load(path: Path) -> Any:
         return onnx.load(path)
     except DecodeError:
         raise ValueError(f"{path} is not an ONNX program: export it again") from None
+    except (OSError, onnx.checker.ValidationError) as error:
+        raise ValueError(f"the weights of {path} cannot be read ({error}): export it again") from None
 
 
 def _optimised(path: Path) -> Any:
     import onnxruntime as ort
 
-    _load(path)  # says in one sentence that a file is not ONNX
+    content = _load(path).SerializeToString()  # with its weights, wherever they lie
     with tempfile.TemporaryDirectory() as folder:
         options = ort.SessionOptions()
         options.log_severity_level = 3
         options.intra_op_num_threads = 1
         options.optimized_model_filepath = str(Path(folder, "optimised.onnx"))
-        ort.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+        ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         return _load(Path(folder, "optimised.onnx"))
 
 

@@ -218,7 +218,8 @@ class OnnxEngine(Method):
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
         try:
-            self._session = ort.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+            # by its place, for its weights may lie in a file beside it
+            self._session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime raises classes of its own with no common base
             raise _unreadable(path, "an ONNX program", error) from None
         name = self._session.get_modelmeta().graph_name

@@ -140,7 +140,7 @@ class Recognizer:
         return self._glances is not None
 
     def recognize(self, frame: NDArray[Any]) -> list[Hand]:
-        """The hands of a frame, best first.
+        """The hands of a frame, best first, faint ones too: see ``shown``.
 
         Args:
             frame: upright; RGB, RGBA or grey, ``(h, w, 3)``, ``(h, w, 4)`` or ``(h, w)``; uint8, or floats in [0, 1].
@@ -163,6 +163,16 @@ class Recognizer:
         if found and not self._is_enough(hands):
             hands = self._search(picture, self._glances, hands)
         return _best_first(hands)
+
+    def shown(self, hands: Iterable[Hand], *, min_score: float | None = None) -> list[Hand]:
+        """Those of the hands that are sure enough to be shown to somebody, or acted on.
+
+        Args:
+            hands: of ``recognize``.
+            min_score: from which they are; None takes ``thresholds.show``.
+        """
+        least = self.thresholds.show if min_score is None else min_score
+        return [hand for hand in hands if least is None or hand.score >= least]
 
     def name_box(self, frame: NDArray[Any], box_px: Sequence[float] | NDArray[Any]) -> Hand:
         """Name one hand whose box is known, by a look at it; its score is the probability alone.

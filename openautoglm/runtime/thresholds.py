@@ -27,6 +27,8 @@ class Thresholds:
             sets the box. None believes the first.
         search: score from which a hand is sure, ``no_gesture`` too. Where the glance saw something and no hand is,
             overlapping parts of the frame are glanced at in turn, until one is. None believes the whole frame.
+        show: score from which a hand is worth showing: from there on hands are found and false ones avoided best (F1).
+            Weaker ones are returned too, best first; ``Recognizer.shown`` leaves them out. None shows all.
         reject: probability below which a hand shows none of the gestures and is labelled ``UNKNOWN``; None names
             every hand.
         exit: probability of a gesture from which an early exit of the look is believed; None always looks to the end.
@@ -40,6 +42,7 @@ class Thresholds:
     max_hands: int = 10
     zoom: float | None = None
     search: float | None = None
+    show: float | None = None
     reject: float | None = None
     exit: float | None = None
 

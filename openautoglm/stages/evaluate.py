@@ -178,6 +178,9 @@ class FrameEvaluation:
         latency_ms: median of a frame, from its pixels to its hands.
         mean_latency_ms: mean of the same.
         searched: share of the frames in which no hand was sure, so that parts of them were glanced at.
+        shown_from: score from which hands are shown; None for all of them.
+        shown_precision: share of these that are hands.
+        shown_recall: share of the hands that are among them.
         num_threads: of the runtime.
     """
 
@@ -193,6 +196,9 @@ class FrameEvaluation:
     latency_ms: float
     mean_latency_ms: float
     searched: float
+    shown_from: float | None
+    shown_precision: float | None
+    shown_recall: float | None
     num_threads: int
 
 
@@ -216,6 +222,7 @@ def evaluate_frames(
     else:
         recognizer = Recognizer.from_pretrained(artifact, runtime=runtime, num_threads=num_threads)
     figures = examine(recognizer, frames, title=f"evaluate {runtime}", console=console or Console())
+    shown = figures.shown_from(recognizer.thresholds.show)
     return FrameEvaluation(
         artifact=str(found.manifest.get("name", found.folder.name)),
         runtime=runtime,
@@ -229,6 +236,9 @@ def evaluate_frames(
         latency_ms=figures.latency_ms,
         mean_latency_ms=figures.mean_latency_ms,
         searched=figures.searched,
+        shown_from=recognizer.thresholds.show,
+        shown_precision=None if shown is None else shown.precision,
+        shown_recall=None if shown is None else shown.recall,
         num_threads=num_threads,
     )
 

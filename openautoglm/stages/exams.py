@@ -206,7 +206,12 @@ class FrameExam:
         """Confusion, mistakes, the thresholds and what they do on dev."""
         found = self._answers(program)
         shown = frame_evidence(program.shown, self._run.folder, found.hands, self._test)
-        thresholds = {**to_plain(self._chosen), "chosen_on": "dev", "searched_on_test": found.searched}
+        thresholds = {
+            **to_plain(self._chosen),
+            "chosen_on": "dev",
+            "searched_on_test": found.searched,
+            "shown_on_test": to_plain(found.shown_from(self._chosen.thresholds.show)),
+        }
         facts = {**shown, "thresholds": thresholds}
         if self._with_cost:
             facts["int8_cost"] = int8_cost(self._run, program, self._twins[program.twin])

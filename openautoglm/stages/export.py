@@ -12,7 +12,7 @@ from torch import nn
 from openautoglm.artifacts import IntegerPrograms, load_model
 from openautoglm.export.backend import ExportedInput, get_backend
 from openautoglm.models import Exportable, Program
-from openautoglm.stages.exported import FILES, FLOAT, kind_of
+from openautoglm.stages.exported import FILES, FLOAT, all_files, kind_of
 from openautoglm.stages.run import Outcome, Run
 from openautoglm.zoo import store
 
@@ -56,7 +56,7 @@ class Export:
                 path = folder / f"{stem}.{backend.suffix}"
                 written = backend.export(inputs_of(modules, programs), path, quantized=quantizes)
                 files[path.name] = {method: file.name for method, file in written.items()}
-                size_kb[stem] = sum(file.stat().st_size for file in set(written.values())) / 1e3
+                size_kb[stem] = sum(file.stat().st_size for file in all_files(backend, written.values())) / 1e3
             sizes.append(f".{backend.suffix} {size_kb[kind]:.0f} of {size_kb[FLOAT]:.0f} KB")
         store.write_json(folder / FILES, files)
         return Outcome(note=", ".join(sizes))

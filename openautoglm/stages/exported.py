@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +21,8 @@ from openautoglm.stages.run import Run
 FILES = "files.json"
 """In ``export/``: program to method to file."""
 FLOAT: Kind = "float"
+WEIGHTS = "weights"
+"""In a program's entry of the manifest: the files that it needs beside its own."""
 
 
 def kind_of(spec: Mapping[str, Any]) -> Kind:
@@ -54,13 +56,18 @@ class Exported:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """Each file once."""
+        """Each file with methods, once."""
         return tuple(dict.fromkeys(self.paths.values()))
+
+    @property
+    def all_files(self) -> tuple[Path, ...]:
+        """These, and what they need beside them."""
+        return all_files(self.backend, self.files)
 
     @property
     def num_bytes(self) -> int:
         """Of all its files."""
-        return sum(path.stat().st_size for path in self.files)
+        return sum(path.stat().st_size for path in self.all_files)
 
     @property
     def shown(self) -> str:
@@ -76,6 +83,18 @@ class Exported:
     def census(self) -> Census:
         """What runs in it, all files together."""
         return merge([self.backend.census(path) for path in self.files])
+
+
+def all_files(backend: Backend, programs: Iterable[Path]) -> tuple[Path, ...]:
+    """Files with methods, and behind them what they need beside them, each once."""
+    own = tuple(dict.fromkeys(programs))
+    return (*own, *dict.fromkeys(file for path in own for file in backend.beside(path)))
+
+
+def describe(backend: Backend, path: Path, outputs: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """A file's entry in the manifest."""
+    beside = {WEIGHTS: [f"programs/{file.name}" for file in backend.beside(path)]}
+    return {"runtime": backend.name, "methods": backend.describe(path, outputs), **(beside if beside[WEIGHTS] else {})}
 
 
 def shown(file: str) -> str:

@@ -14,7 +14,7 @@ from rich.progress import track
 from torch import Tensor
 
 from openautoglm.artifacts import build_model, load_model, load_qat
-from openautoglm.bench.detection import DetectionScores, score_frames
+from openautoglm.bench.detection import DetectionScores, ShownHands, score_frames, show_from
 from openautoglm.bench.result import ModelResult
 from openautoglm.compress.pt2e import QATModel, convert_programs
 from openautoglm.data.base import Split
@@ -28,6 +28,8 @@ from openautoglm.stages.run import Run
 from openautoglm.types import Artifact, Hand
 
 Floats = NDArray[np.float32]
+SHOWN_FROM = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8)
+"""Scores that ``Thresholds.show`` is chosen from."""
 _DEV: Split = "dev"
 _TEST: Split = "test"
 
@@ -95,6 +97,7 @@ class FrameFigures:
         latency_ms: median of a frame, from its pixels to its hands.
         mean_latency_ms: mean of the same; a frame that is searched takes longer than most.
         searched: share of the frames whose parts were glanced at.
+        shown: what is shown from each of ``SHOWN_FROM`` on, and from the recogniser's own score.
     """
 
     hands: tuple[tuple[Hand, ...], ...]
@@ -103,6 +106,11 @@ class FrameFigures:
     latency_ms: float
     mean_latency_ms: float
     searched: float
+    shown: tuple[ShownHands, ...] = ()
+
+    def shown_from(self, score: float | None) -> ShownHands | None:
+        """What is shown from a score on, all where it is None; None where the split says nothing about it."""
+        return next((one for one in self.shown if one.score == (score or 0.0)), None)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -140,6 +148,7 @@ def examine(recognizer: Recognizer, frames: FrameSet, *, title: str, console: Co
         latency_ms=float(np.median(times_ms)),
         mean_latency_ms=float(np.mean(times_ms)),
         searched=(recognizer.stats.num_searched - searched_before) / max(1, len(frames)),
+        shown=show_from(found, frames, sorted({*SHOWN_FROM, recognizer.thresholds.show or 0.0})),
     )
 
 

@@ -16,7 +16,7 @@ from openautoglm.export.backend import Backend, get_backend
 from openautoglm.export.census import Census, merge
 from openautoglm.models import Exportable, Program
 from openautoglm.stages.export import inputs_of, targets_of
-from openautoglm.stages.exported import FLOAT, kind_of, refuse_float_operations
+from openautoglm.stages.exported import FLOAT, all_files, describe, kind_of, refuse_float_operations
 from openautoglm.stages.spotter import GlanceFile, glance_files
 from openautoglm.types import Artifact
 from openautoglm.zoo import store
@@ -95,7 +95,7 @@ def export_artifact(
             facts.append(found)
             manifest["programs"] |= described
         for glance in _glances(artifact, targets):
-            shutil.copyfile(glance.source, fresh / glance.name)
+            glance.copy_into(fresh)
             manifest["programs"][glance.name] = glance.described
 
     manifest: dict[str, Any] = {k: v for k, v in artifact.manifest.items() if k not in ("files", "format")}
@@ -130,9 +130,7 @@ def _write(source: _Source, backend: Backend, folder: Path) -> tuple[ProgramFact
     if source.kind == "int8":
         refuse_float_operations(files[0], census)
     outputs = {method: program.outputs for method, program in source.programs.items()}
-    described = {
-        f"programs/{file.name}": {"runtime": backend.name, "methods": backend.describe(file, outputs)} for file in files
-    }
+    described = {f"programs/{file.name}": describe(backend, file, outputs) for file in files}
     return _facts(source.kind, backend, files, census), described
 
 
@@ -141,7 +139,7 @@ def _facts(kind: Kind, backend: Backend, files: Sequence[Path], census: Census) 
         runtime=backend.name,
         files=tuple(file.name for file in files),
         kind=kind,
-        size_kb=sum(file.stat().st_size for file in files) / 1e3,
+        size_kb=sum(file.stat().st_size for file in all_files(backend, files)) / 1e3,
         num_int8=census.num_int8_heavy,
         num_float=len(census.float_heavy),
         num_partitions=census.num_partitions,

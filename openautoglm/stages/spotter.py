@@ -5,6 +5,7 @@ With it the artifact recognises whole frames: the glance finds each hand, the lo
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from openautoglm.runtime.engines import SUFFIXES
 from openautoglm.runtime.methods import GLANCE, NEAR
 from openautoglm.runtime.thresholds import Thresholds
 from openautoglm.stages.evidence import FOLDER
+from openautoglm.stages.exported import WEIGHTS
 from openautoglm.stages.run import Run
 from openautoglm.types import Artifact
 
@@ -37,6 +39,12 @@ class GlanceFile:
     name: str
     source: Path
     described: dict[str, Any]
+
+    def copy_into(self, artifact: Path) -> None:
+        """Copy it, and the weights that lie beside it."""
+        shutil.copyfile(self.source, artifact / self.name)
+        for file in self.described.get(WEIGHTS, ()):
+            shutil.copyfile(self.source.parent / Path(file).name, artifact / file)
 
 
 def tell_crops(run: Run) -> None:
@@ -60,7 +68,7 @@ def glance_files(spotter: Artifact, runtimes: Collection[str]) -> list[GlanceFil
         methods = {name: program["methods"][name] for name in (GLANCE, NEAR) if name in program["methods"]}
         if program["runtime"] in runtimes and methods:
             name = f"programs/model.{next(iter(methods))}.{SUFFIXES[program['runtime']]}"
-            described = {"runtime": program["runtime"], "methods": methods}
+            described = {**program, "methods": methods}
             found.append(GlanceFile(name=name, source=spotter.folder / file, described=described))
     return found
 

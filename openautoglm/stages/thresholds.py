@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
+from openautoglm.bench.detection import ShownHands
 from openautoglm.runtime.recognizer import Recognizer
 from openautoglm.runtime.thresholds import Thresholds
-from openautoglm.stages.frames import FrameFigures
+from openautoglm.stages.frames import SHOWN_FROM, FrameFigures
 
 _HAND = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5)
 _HAND_AT_FIRST = 0.2
@@ -44,6 +45,7 @@ class Chosen:
         search: the same with each score below which a frame's parts are glanced at, ``"none"`` without.
         looks_early: part of the second looks that end at an early exit.
         exit_top1: of the frames, with every look to the end and with early exits believed; None of a net without any.
+        shown: how many hands are shown from ``thresholds.show`` on, and how many of them are hands.
     """
 
     thresholds: Thresholds
@@ -55,6 +57,7 @@ class Chosen:
     search: Mapping[str, tuple[float | None, float | None]]
     looks_early: float = 0.0
     exit_top1: tuple[float | None, float | None] | None = None
+    shown: ShownHands | None = None
 
 
 def choose_thresholds(
@@ -69,7 +72,8 @@ def choose_thresholds(
     First, in turn and twice, the zoom, which must gain more than ``max_loss``, because it costs a glance a hand; the
     search in parts of a frame, the rarest that is worth no more than ``max_loss`` less than the best; and what costs
     nothing, the margin of a look's crop and the say of the glance in its answer. Then the highest threshold of a hand,
-    the fewest hands of a frame and the lowest certainty of the glance; together they may cost ``max_loss``.
+    the fewest hands of a frame and the lowest certainty of the glance; together they may cost ``max_loss``. At last the
+    score from which hands are shown, by F1.
 
     Args:
         recognizer_at: makes the recogniser with some thresholds.
@@ -108,6 +112,8 @@ def choose_thresholds(
             looks_saved = skipped / sum(len(hands) for hands in found.hands)
             chosen, ended = replace(chosen, sure=sure), found
             break
+    shown = max((one for one in ended.shown if one.score in SHOWN_FROM), key=lambda one: one.f1, default=None)
+    chosen = replace(chosen, show=None if shown is None else shown.score)
     return Chosen(
         thresholds=chosen,
         max_loss=max_loss,
@@ -116,6 +122,7 @@ def choose_thresholds(
         looks_saved=looks_saved,
         zoom=_tried(zooms),
         search=_tried(searches),
+        shown=shown,
     )
 
 

@@ -19,7 +19,7 @@ from openautoglm.models import Exportable
 from openautoglm.report.exits import exits_sentence
 from openautoglm.stages.exams import CropExam, Exam, FrameExam
 from openautoglm.stages.exits import ExitExam, macs_of
-from openautoglm.stages.exported import Exported, open_exported, refuse_float, shown
+from openautoglm.stages.exported import Exported, describe, open_exported, refuse_float, shown
 from openautoglm.stages.programs import RESIZE
 from openautoglm.stages.run import Outcome, Run, results_of
 from openautoglm.stages.spotter import glance_files, with_glance
@@ -166,10 +166,10 @@ def _build_artifact(run: Run, programs: Mapping[str, Exported], rows: list[Model
             shutil.copyfile(quantized.folder / name, fresh / name)
         (fresh / "programs").mkdir()
         for program in shipped:
-            for path in program.files:
+            for path in program.all_files:
                 shutil.copyfile(path, fresh / "programs" / shown(path.name))
         for glance in glances:
-            shutil.copyfile(glance.source, fresh / glance.name)
+            glance.copy_into(fresh)
         (fresh / "README.md").write_text(cards.write_card(manifest), encoding="utf-8")
 
     store.build(run.artifact, write, manifest)
@@ -191,10 +191,7 @@ def _origin(run: Run, results: Results) -> dict[str, Any]:
 def _described(shipped: Sequence[Exported]) -> dict[str, Any]:
     """Inputs and outputs of each file."""
     return {
-        f"programs/{shown(path.name)}": {
-            "runtime": program.backend.name,
-            "methods": program.backend.describe(path, program.outputs),
-        }
+        f"programs/{shown(path.name)}": describe(program.backend, path, program.outputs)
         for program in shipped
         for path in program.files
     }

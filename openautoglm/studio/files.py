@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,20 +9,16 @@ from openautoglm.runtime.engines import SUFFIXES
 from openautoglm.studio.refused import RefusedError
 
 REPORT = "report.html"
-_PLACES: Mapping[str, str] = {
-    **{f"model.{suffix}": f"artifact/programs/model.{suffix}" for suffix in SUFFIXES.values()},
-    **{f"model.glance.{suffix}": f"artifact/programs/model.glance.{suffix}" for suffix in SUFFIXES.values()},
-    "manifest.json": "artifact/manifest.json",
-    REPORT: REPORT,
-}
 _MEANING = {
     "model.pte": "ExecuTorch, for Android and iOS",
     "model.tflite": "LiteRT, for Android, iOS and small boards",
     "model.onnx": "ONNX Runtime, for desktops and browsers",
     **{f"model.glance.{suffix}": f"finds the hands that model.{suffix} names" for suffix in SUFFIXES.values()},
-    "manifest.json": "inputs, outputs and labels of the three",
-    REPORT: "figures, mistakes and labels to check",
+    **{f"model.near.{suffix}": "finds their boxes more exactly" for suffix in SUFFIXES.values()},
 }
+_WEIGHTS = "weights of the .onnx files that find hands, to lie beside them"
+_MANIFEST = "inputs, outputs and labels of the three"
+_FIGURES = "figures, mistakes and labels to check"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,8 +41,16 @@ class Handout:
 def handouts(run: Path) -> list[Handout]:
     """Those that the run has."""
     runtimes = {f"model.{suffix}": runtime for runtime, suffix in SUFFIXES.items()}
-    found = [(name, run / place) for name, place in _PLACES.items() if (run / place).is_file()]
-    return [Handout(name=name, path=path, meaning=_MEANING[name], runtime=runtimes.get(name)) for name, path in found]
+    artifact = run / "artifact"
+    programs = artifact / "programs"
+    weights = [path.name for path in sorted(programs.glob("model.*.weights"))]
+    places = [(programs / name, meaning) for name, meaning in (_MEANING | dict.fromkeys(weights, _WEIGHTS)).items()]
+    places += [(artifact / "manifest.json", _MANIFEST), (run / REPORT, _FIGURES)]
+    return [
+        Handout(name=path.name, path=path, meaning=meaning, runtime=runtimes.get(path.name))
+        for path, meaning in places
+        if path.is_file()
+    ]
 
 
 def handout(run: Path, name: str) -> Handout:

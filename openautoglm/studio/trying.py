@@ -53,7 +53,7 @@ class Trier:
                 self._recognizer = Recognizer.from_pretrained(run, runtime=runtime, num_threads=1)
                 self._opened = run, runtime
             start = time.perf_counter()
-            hands = self._recognizer.recognize(frame)
+            hands = self._recognizer.shown(self._recognizer.recognize(frame))
             latency_ms = 1000 * (time.perf_counter() - start)
         height, width = frame.shape[:2]
         return Answer(hands=tuple(hands), latency_ms=latency_ms, width=width, height=height)

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from openautoglm.bench.detection import DetectionScores, ScoredBoxes, average_precision, score_frames
+from openautoglm.bench.detection import DetectionScores, ScoredBoxes, average_precision, score_frames, show_from
 from openautoglm.data.frames import FrameSet
 from openautoglm.runtime.geometry import box_iou
 from openautoglm.types import Hand
@@ -178,3 +178,18 @@ def test_what_cannot_be_measured_is_none():
 def test_every_frame_needs_its_list():
     with pytest.raises(ValueError, match="2 frames of made/test need as many lists of hands, got 1"):
         score_frames([[]], frame_set([[], []]))
+
+
+def test_what_is_shown_by_hand():
+    frames = frame_set([[(0, LEFT), (2, RIGHT)], [(0, LEFT)], [(1, FAR)]], complete=np.array([True, True, False]))
+    hands = [
+        [Hand("fist", 0.9, LEFT), Hand("fist", 0.6, FAR), Hand("fist", 0.3, RIGHT)],
+        [Hand("palm", 0.6, LEFT)],  # the wrong name of a hand is a hand
+        [Hand("fist", 1.0, LEFT)],  # nothing says that there is none
+    ]
+    low, middle, high, none = show_from(hands, frames, (0.0, 0.6, 0.7, 0.95))
+    assert (low.precision, low.recall) == (3 / 4, 1.0)
+    assert (middle.precision, middle.recall) == (2 / 3, 2 / 3)
+    assert (high.precision, high.recall, high.f1) == (1.0, 1 / 3, pytest.approx(0.5))
+    assert (none.precision, none.recall, none.f1) == (1.0, 0.0, 0.0)
+    assert show_from(hands, replace(frames, complete=np.zeros(3, bool)), (0.5,)) == ()

@@ -249,6 +249,18 @@ def test_thresholds_for_hands():
     assert few.stats.num_looks == 1
 
 
+def test_faint_hands_are_returned_and_not_shown():
+    maps = empty_maps()
+    for x, attention in ((10, 0.9), (100, 0.5), (200, 0.31)):
+        plant(maps, (x, 10, x + 50, 60), (320, 240), attention=attention)
+    tool = recognizer(maps, show=0.4)
+    hands = tool.recognize(frame_of(320, 240))
+    assert len(hands) == 3
+    assert tool.shown(hands) == hands[:2]
+    assert tool.shown(hands, min_score=0.6) == hands[:1]
+    assert tool.shown(hands, min_score=0) == recognizer(maps).shown(hands) == hands
+
+
 def test_early_exit_believes_a_sure_glance():
     maps = empty_maps()
     plant(maps, (10, 10, 60, 60), (320, 240), attention=0.8, logits=np.log([0.9, 0.05, 0.05]))

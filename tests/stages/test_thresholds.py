@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from openautoglm.bench.detection import DetectionScores
+from openautoglm.bench.detection import DetectionScores, ShownHands
 from openautoglm.runtime.recognizer import Stats
 from openautoglm.runtime.thresholds import Thresholds
 from openautoglm.stages.frames import FrameFigures
@@ -157,3 +157,18 @@ def test_lowest_certainty_of_an_exit_that_costs_little():
     assert (chosen.looks_early, chosen.exit_top1) == (0.2, (0.9, pytest.approx(0.88)))
     none = choose_frame_exit(recognizer_at, examine, chosen=before, max_loss=-1.0)
     assert (none.thresholds, none.looks_early) == (Thresholds(hand=0.25), 0.0)
+
+
+def test_hands_are_shown_from_the_score_of_the_best_f1():
+    recognizer_at, examine = world(lambda hand: 0.9, lambda sure: 0.9)
+    of = ((0.0, 0.1, 1.0), (0.4, 0.7, 0.9), (0.5, 0.8, 0.85), (0.47, 0.99, 0.99), (0.8, 1.0, 0.1))
+    shown = tuple(ShownHands(*one) for one in of)  # 0.47 is not among those to choose from
+
+    def told(recognizer):
+        return replace(examine(recognizer), shown=shown)
+
+    chosen = choose_thresholds(recognizer_at, told, start=Thresholds(), max_loss=0.0)
+    assert chosen.thresholds.show == 0.5
+    assert chosen.shown == shown[2]
+    unknown = choose_thresholds(recognizer_at, examine, start=Thresholds(), max_loss=0.0)
+    assert (unknown.thresholds.show, unknown.shown) == (None, None)
