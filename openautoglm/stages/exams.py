@@ -23,6 +23,7 @@ from openautoglm.stages.exits import ExitExam
 from openautoglm.stages.exported import Exported
 from openautoglm.stages.frame_evidence import frame_evidence
 from openautoglm.stages.frames import FrameFigures, eager_engines, examine, make_recognizer
+from openautoglm.stages.remembered import remembered
 from openautoglm.stages.run import Run
 from openautoglm.stages.thresholds import Chosen, choose_frame_exit, choose_thresholds
 
@@ -163,8 +164,10 @@ class FrameExam:
         if self._run.frames.source.mirror and len(dev) < _FEW_FRAMES:
             dev = dev.with_mirrored()
 
+        engines = remembered(self._main.engines)
+
         def recognizer_at(thresholds: Thresholds) -> Recognizer:
-            return make_recognizer(self._main.engines, self._classes, thresholds)
+            return make_recognizer(engines, self._classes, thresholds)
 
         def on_dev(recognizer: Recognizer) -> FrameFigures:
             return examine(recognizer, dev, title="thresholds on dev", console=console)
