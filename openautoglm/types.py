@@ -51,6 +51,10 @@ class Hand:
     box_px: tuple[float, float, float, float]
 
 
+WEIGHTS = "weights"
+"""In a program's entry of the manifest: the files that it needs beside its own."""
+
+
 @dataclass(frozen=True)
 class Artifact:
     """A folder that holds one model: the result of a stage, a release or a download.
@@ -87,7 +91,7 @@ class Artifact:
 
     def num_bytes(self, program: str) -> int:
         """Of a file that the manifest's ``programs`` names, with the weights that lie beside it."""
-        files = (program, *self.manifest["programs"][program].get("weights", ()))
+        files = (program, *self.manifest["programs"][program].get(WEIGHTS, ()))
         return sum((self.folder / file).stat().st_size for file in files)
 
     def _read(self, name: str) -> dict[str, Any]:

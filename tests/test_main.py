@@ -281,6 +281,11 @@ def test_info(released, capsys):
     assert "3 files, all as their checksums say" in out
 
 
+def test_info_names_weights(capsys):
+    assert main(["info", "openautoglm-small"]) == 0
+    assert capsys.readouterr().out.count("  weights: programs/model.") == 3
+
+
 def test_info_of_a_damaged_artifact(colours, tmp_path, capsys):
     folder = store.build(
         tmp_path / "a", lambda fresh: store.write_json(fresh / "config.json", {"classes": ["x"], "image_size": 8}), {}

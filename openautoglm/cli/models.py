@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from openautoglm.cli.errors import OK
+from openautoglm.types import WEIGHTS
 from openautoglm.zoo import store
 from openautoglm.zoo.listing import describe, list_models
 from openautoglm.zoo.release import release
@@ -87,7 +88,7 @@ def _programs(manifest: dict[str, Any]) -> Iterator[str]:
     """A line a program and one a method."""
     for file, program in manifest["programs"].items():
         yield f"{file}  {_kb(manifest, file)}, {program['runtime']}"
-        for weights in program.get("weights", ()):
+        for weights in program.get(WEIGHTS, ()):
             yield f"  weights: {weights}  {_kb(manifest, weights)}"
         for method, tensors in program["methods"].items():
             inputs, outputs = (", ".join(_tensor(tensor) for tensor in tensors[side]) for side in ("inputs", "outputs"))

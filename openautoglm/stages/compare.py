@@ -60,7 +60,7 @@ class Compare:
         )
         rows = []
         for (file, method), pair in shared.items():
-            size_kb, other_kb = (one.folder.joinpath(file).stat().st_size / 1e3 for one in (own, other))
+            size_kb, other_kb = (one.num_bytes(file) / 1e3 for one in (own, other))
             latency_ms, other_ms = (times[f"{file} {method} {number}"].to_result() for number in (0, 1))
             row = ComparisonResult(
                 program=Path(file).name,

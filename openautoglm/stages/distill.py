@@ -37,7 +37,7 @@ class Distill:
         label_weight: factor of the cross-entropy on the labels.
         label_smoothing: share of the target spread over all classes.
         unlabelled_fraction: part of each batch that is drawn from the data set's unlabelled pictures.
-        teacher_bf16: run the teacher in bfloat16.
+        teacher_bf16: run the teacher in bfloat16 where the device computes in it.
         cache_teacher: keep the teacher's logits on disk, and take them from there where another training with the same
             teacher, data, augmentation and seed has left them.
         small_px: side of the pictures in the first ``small_epochs``.

@@ -17,12 +17,11 @@ from openautoglm.export.census import Census, merge
 from openautoglm.models.registry import Program
 from openautoglm.runtime.engines import SUFFIXES, Engine, open_engine
 from openautoglm.stages.run import Run
+from openautoglm.types import WEIGHTS
 
 FILES = "files.json"
 """In ``export/``: program to method to file."""
 FLOAT: Kind = "float"
-WEIGHTS = "weights"
-"""In a program's entry of the manifest: the files that it needs beside its own."""
 
 
 def kind_of(spec: Mapping[str, Any]) -> Kind:

@@ -18,7 +18,7 @@ from openautoglm.models import Exportable, Program
 from openautoglm.stages.export import inputs_of, targets_of
 from openautoglm.stages.exported import FLOAT, all_files, describe, kind_of, refuse_float_operations
 from openautoglm.stages.spotter import GlanceFile, glance_files
-from openautoglm.types import Artifact
+from openautoglm.types import WEIGHTS, Artifact
 from openautoglm.zoo import store
 
 RESIZE = "pad to a square with grey 128, then resize with antialiasing"
@@ -30,7 +30,7 @@ class ProgramFacts:
 
     Attributes:
         runtime: who runs it.
-        files: their names in ``programs/``.
+        files: their names in ``programs/``, with what they need beside them.
         kind: what it computes in.
         size_kb: of its files.
         num_int8: convolutions and linear layers in INT8.
@@ -97,6 +97,10 @@ def export_artifact(
         for glance in _glances(artifact, targets):
             glance.copy_into(fresh)
             manifest["programs"][glance.name] = glance.described
+        named = {file for program in manifest["programs"].values() for file in program.get(WEIGHTS, ())}
+        for path in (fresh / "programs").glob("*.weights"):  # of the programs that these replace
+            if f"programs/{path.name}" not in named:
+                path.unlink()
 
     manifest: dict[str, Any] = {k: v for k, v in artifact.manifest.items() if k not in ("files", "format")}
     manifest = {"labels": list(artifact.config["classes"]), "resize": RESIZE, **manifest}
@@ -127,11 +131,12 @@ def _write(source: _Source, backend: Backend, folder: Path) -> tuple[ProgramFact
     written = backend.export(inputs_of(source.modules(backend), source.programs), path, quantized=quantizes)
     files = tuple(dict.fromkeys(written.values()))
     census = merge([backend.census(file) for file in files])
+    every = all_files(backend, files)
     if source.kind == "int8":
         refuse_float_operations(files[0], census)
     outputs = {method: program.outputs for method, program in source.programs.items()}
     described = {f"programs/{file.name}": describe(backend, file, outputs) for file in files}
-    return _facts(source.kind, backend, files, census), described
+    return _facts(source.kind, backend, every, census), described
 
 
 def _facts(kind: Kind, backend: Backend, files: Sequence[Path], census: Census) -> ProgramFacts:
@@ -139,7 +144,7 @@ def _facts(kind: Kind, backend: Backend, files: Sequence[Path], census: Census) 
         runtime=backend.name,
         files=tuple(file.name for file in files),
         kind=kind,
-        size_kb=sum(file.stat().st_size for file in all_files(backend, files)) / 1e3,
+        size_kb=sum(file.stat().st_size for file in files) / 1e3,
         num_int8=census.num_int8_heavy,
         num_float=len(census.float_heavy),
         num_partitions=census.num_partitions,

@@ -19,9 +19,8 @@ from openautoglm.runtime.engines import SUFFIXES
 from openautoglm.runtime.methods import GLANCE, NEAR
 from openautoglm.runtime.thresholds import Thresholds
 from openautoglm.stages.evidence import FOLDER
-from openautoglm.stages.exported import WEIGHTS
 from openautoglm.stages.run import Run
-from openautoglm.types import Artifact
+from openautoglm.types import WEIGHTS, Artifact
 
 MISSING_FILE = "no_hand_found.txt"
 
@@ -44,7 +43,8 @@ class GlanceFile:
         """Copy it, and the weights that lie beside it."""
         shutil.copyfile(self.source, artifact / self.name)
         for file in self.described.get(WEIGHTS, ()):
-            shutil.copyfile(self.source.parent / Path(file).name, artifact / file)
+            name = Path(file).name
+            shutil.copyfile(self.source.with_name(name), artifact / "programs" / name)
 
 
 def tell_crops(run: Run) -> None:
@@ -77,7 +77,7 @@ def with_glance(config: Mapping[str, Any], spotter: Artifact) -> dict[str, Any]:
     """config.json of a net of crops to which a spotter gives its glance.
 
     ``spotter`` names it. Its glance knows other gestures, so it has no say in a name; crops are cut as in training,
-    which took the whole frame's hands alone.
+    which took the whole frame's hands alone. Its score to show hands from is that of another look's scores.
     """
     thresholds = {
         **asdict(Thresholds.from_config(spotter.config)),
@@ -85,6 +85,7 @@ def with_glance(config: Mapping[str, Any], spotter: Artifact) -> dict[str, Any]:
         "sure": None,
         "glance_weight": 0.0,
         "search": None,
+        "show": None,
         "crop_margin": CROP_MARGIN,
     }
     return {**config, "spotter": spotter.manifest["name"], "thresholds": thresholds}

@@ -112,7 +112,7 @@ def choose_thresholds(
             looks_saved = skipped / sum(len(hands) for hands in found.hands)
             chosen, ended = replace(chosen, sure=sure), found
             break
-    shown = max((one for one in ended.shown if one.score in SHOWN_FROM), key=lambda one: one.f1, default=None)
+    shown = _shown(ended)
     chosen = replace(chosen, show=None if shown is None else shown.score)
     return Chosen(
         thresholds=chosen,
@@ -144,11 +144,23 @@ def choose_frame_exit(
     whole = examine(recognizer_at(chosen.thresholds)).scores.top1
     for sure in _SURE:
         recognizer = recognizer_at(replace(chosen.thresholds, exit=sure))
-        found, stats = examine(recognizer).scores.top1, recognizer.stats
+        figures, stats = examine(recognizer), recognizer.stats
+        found = figures.scores.top1
         if stats.num_early and _lost(whole, found) <= max_loss:
-            looks_early = stats.num_early / stats.num_looks
-            return replace(chosen, thresholds=recognizer.thresholds, looks_early=looks_early, exit_top1=(whole, found))
+            shown = _shown(figures)
+            return replace(
+                chosen,
+                thresholds=replace(recognizer.thresholds, show=None if shown is None else shown.score),
+                looks_early=stats.num_early / stats.num_looks,
+                exit_top1=(whole, found),
+                shown=shown,
+            )
     return replace(chosen, exit_top1=(whole, whole))
+
+
+def _shown(figures: FrameFigures) -> ShownHands | None:
+    """From which score on hands are shown best."""
+    return max((one for one in figures.shown if one.score in SHOWN_FROM), key=lambda one: one.f1, default=None)
 
 
 def _tried(figures: Mapping[float | None, FrameFigures]) -> dict[str, tuple[float | None, float | None]]:

@@ -43,7 +43,7 @@ def handouts(run: Path) -> list[Handout]:
     runtimes = {f"model.{suffix}": runtime for runtime, suffix in SUFFIXES.items()}
     artifact = run / "artifact"
     programs = artifact / "programs"
-    weights = [path.name for path in sorted(programs.glob("model.*.weights"))]
+    weights = [path.name for path in sorted(programs.glob("*.weights"))]
     places = [(programs / name, meaning) for name, meaning in (_MEANING | dict.fromkeys(weights, _WEIGHTS)).items()]
     places += [(artifact / "manifest.json", _MANIFEST), (run / REPORT, _FIGURES)]
     return [

@@ -30,14 +30,14 @@ class Frozen:
             image: that it is asked about, for its device.
         """
         device = image.device
-        half = self.bf16 and computes_in_bf16(device)
+        half = self.bf16 and computes_in_bf16(device.type)
         with torch.no_grad(), torch.autocast(device.type, dtype=torch.bfloat16, enabled=half):
             return question(self.net.to(device).eval())
 
 
-def computes_in_bf16(device: torch.device) -> bool:
-    """Whether bfloat16 is faster: a processor that has no instructions for it takes ten times as long."""
-    if device.type != "cpu":
+def computes_in_bf16(device: str) -> bool:
+    """Whether bfloat16 is faster on such a device: a processor without instructions for it takes ten times as long."""
+    if device != "cpu":
         return True
     has = torch.cpu.get_capabilities()
     return any(has.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))

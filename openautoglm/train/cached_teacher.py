@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from openautoglm.data.cache import cached_arrays, content_key, open_array
 from openautoglm.data.loader import TrainLoader
+from openautoglm.tasks.frozen import computes_in_bf16
 
 _FILE = "logits.npy"
 
@@ -27,7 +28,7 @@ class CachedTeacher:
     Args:
         teacher: RGB in [0, 1], ``(b, 3, h, w)``, to logits ``(b, k)``; a module or, with ``name``, any function.
         name: tells this teacher from all others; a hash of its structure and weights when None.
-        bf16: run it in bfloat16.
+        bf16: run it in bfloat16 where the device computes in it.
         device: where it runs.
         root: cache folder; ``cache_dir()`` when None.
 
@@ -50,7 +51,8 @@ class CachedTeacher:
         if name is None:
             raise ValueError("a teacher that is no torch module has no weights to be known by: give it a name")
         self.teacher, self.name = teacher, name
-        self.bf16, self.device, self.root = bf16, device, root
+        self.bf16 = bf16 and computes_in_bf16(torch.device(device).type)
+        self.device, self.root = device, root
 
     def __call__(self, loader: TrainLoader, epoch: int) -> NDArray[np.float32]:
         """What it says of an epoch's pictures, from disk where it was asked before."""

@@ -116,7 +116,7 @@ class LitDistill(LitTask):
         losses: name to distillation loss; KD at temperature 4 by default.
         label_weight: factor of the cross-entropy on the labels.
         label_smoothing: share of the target spread over all classes.
-        teacher_bf16: run the teacher in bfloat16.
+        teacher_bf16: run the teacher in bfloat16 where the device computes in it.
         unlabelled_classes: the only classes that a picture without a label may show; None for all.
         optim: optimizer and schedule.
         seed: of the randomness inside a step.
@@ -156,7 +156,7 @@ class LitSpot(LitTask):
         num_classes: k.
         teacher: names the same crops; None trains on labels alone.
         losses: name to distillation loss, with a teacher; KD at temperature 4 by default.
-        teacher_bf16: run the teacher in bfloat16.
+        teacher_bf16: run the teacher in bfloat16 where the device computes in it.
         task: weights of the losses, and what teaches the glance.
         optim: optimizer and schedule.
         seed: of the randomness inside a step.

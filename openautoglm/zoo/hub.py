@@ -80,7 +80,13 @@ def push(folder: Path, address: str, *, private: bool = False) -> str:
 
         api = HfApi()
         page = api.create_repo(repository, private=private, exist_ok=True)
-        api.upload_folder(repo_id=repository, folder_path=folder, revision=revision, allow_patterns=_FILES)
+        api.upload_folder(
+            repo_id=repository,
+            folder_path=folder,
+            revision=revision,
+            allow_patterns=_FILES,
+            delete_patterns="programs/*.weights",  # of programs that were there before
+        )
         return str(page)
 
     try:

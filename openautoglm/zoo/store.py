@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from openautoglm.files import write_json as write_json
-from openautoglm.types import Artifact
+from openautoglm.types import WEIGHTS, Artifact
 from openautoglm.zoo import hub
 
 RELEASED = Path(__file__).parent / "weights"
@@ -69,6 +69,13 @@ def check(artifact: Artifact) -> None:
     if not isinstance(files, dict) or not files:
         raise ValueError(
             f"{artifact.folder / 'manifest.json'} lists no files, so nothing of the artifact can be checked"
+        )
+    needed = {
+        file for program in (artifact.manifest.get("programs") or {}).values() for file in program.get(WEIGHTS, ())
+    }
+    if unknown := sorted(needed - files.keys()):
+        raise ValueError(
+            f"{artifact.folder / 'manifest.json'} gives no checksum of {', '.join(unknown)}; export the model again"
         )
     for name, entry in files.items():
         path = (artifact.folder / name).resolve()

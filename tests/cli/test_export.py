@@ -54,6 +54,21 @@ def test_a_second_target_joins_the_first(saved, tmp_path):
     assert sorted(store.find(out).manifest["programs"]) == ["programs/model.onnx", "programs/model.pte"]
 
 
+def test_programs_of_several_methods_come_with_their_weights_alone(tmp_path):
+    """Float programs take the place of the released ones, whose weights are gone then."""
+    figures, out = tmp_path / "figures.json", tmp_path / "float"
+    assert main(["artifact=openautoglm-nano", "backends=[onnx]", f"out={out}", f"json={figures}"]) == 0
+    (row,) = json.loads(figures.read_text())["programs"]
+    (weights,) = (out / "programs").glob("*.weights")
+    assert weights.name in row["files"]
+    assert not (store.find("openautoglm-nano").folder / "programs" / weights.name).exists()
+    assert row["size_kb"] == sum((out / "programs" / name).stat().st_size for name in row["files"]) / 1e3
+    artifact = store.find(out)
+    for method in ("glance", "near", "look"):
+        assert artifact.manifest["programs"][f"programs/model.{method}.onnx"]["weights"] == [f"programs/{weights.name}"]
+    assert Recognizer.from_pretrained(out, runtime="onnx").recognize(np.zeros((40, 60, 3), np.uint8)) == []
+
+
 def test_mistakes_are_told_in_one_sentence(saved, tmp_path, capsys):
     assert main(["artifact=openautoglm-small"]) == 2
     assert "out=FOLDER" in capsys.readouterr().err

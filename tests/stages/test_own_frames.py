@@ -94,7 +94,7 @@ def test_the_artifact_holds_the_glance(run):
     assert artifact.manifest["files"]["programs/model.glance.pte"]["sha256"] == released
     assert artifact.config["spotter"] == artifact.manifest["spotter"]["name"] == SPOTTER
     limits = artifact.config["thresholds"]
-    assert (limits["sure"], limits["glance_weight"], limits["search"]) == (None, 0.0, None)
+    assert (limits["sure"], limits["glance_weight"], limits["search"], limits["show"]) == (None, 0.0, None, None)
     card = (artifact.folder / "README.md").read_text(encoding="utf-8")
     assert f"found by the glance of `{SPOTTER}` (licence of its weights: HaGRID's own" in card
 

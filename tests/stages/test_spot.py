@@ -125,6 +125,8 @@ def test_thresholds_are_chosen_on_dev_and_shipped(spot_run):
     assert config["task"] == "spot"
     assert manifest["thresholds"]["thresholds"] == config["thresholds"]
     assert manifest["thresholds"]["chosen_on"] == "dev"
+    assert config["thresholds"]["show"] == manifest["thresholds"]["shown"]["score"]
+    assert manifest["thresholds"]["shown_on_test"]["score"] == config["thresholds"]["show"]
     assert Recognizer.from_pretrained(spot_run, runtime="litert").thresholds.hand == config["thresholds"]["hand"]
 
 
@@ -138,6 +140,9 @@ def test_evaluate_measures_what_verify_did(spot_run, tmp_path, capsys, runtime):
     figures = json.loads(target.read_text())
     expected = read_results(spot_run).model("model.tflite")
     assert figures["num_samples"] == 13
+    assert figures["shown_from"] == Recognizer.from_pretrained(spot_run).thresholds.show
+    assert 0 <= figures["shown_recall"] <= 1
+    assert 0 <= figures["shown_precision"] <= 1
     assert figures["latency_ms"] > 0
     if runtime == "litert":
         for name in ("top1", "hand_ap50", "map50", "top1_gold_box"):

@@ -39,7 +39,7 @@ def played(monkeypatch, tmp_path):
                 raise calls.errors.pop(0)
             return f"https://huggingface.co/{repository}"
 
-        def upload_folder(self, *, repo_id, folder_path, revision, allow_patterns):
+        def upload_folder(self, *, repo_id, folder_path, revision, allow_patterns, delete_patterns):
             calls.uploaded.append((repo_id, Path(folder_path).name, revision))
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)

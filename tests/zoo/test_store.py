@@ -48,6 +48,14 @@ def test_manifest_cannot_point_outside(artifact):
         store.find(artifact.folder)
 
 
+def test_weights_of_a_program_need_a_checksum(artifact):
+    manifest = artifact.manifest
+    manifest["programs"] = {"programs/model.look.onnx": {"runtime": "onnx", "weights": ["programs/model.0.weights"]}}
+    store.write_json(artifact.folder / "manifest.json", manifest)
+    with pytest.raises(ValueError, match=r"no checksum of programs/model\.0\.weights"):
+        store.find(artifact.folder)
+
+
 def test_manifest_without_files_is_refused(artifact):
     store.write_json(artifact.folder / "manifest.json", {"files": {}})
     with pytest.raises(ValueError, match="lists no files"):
