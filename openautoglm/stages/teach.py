@@ -151,11 +151,12 @@ def _join(teachers: Sequence[Artifact], folder: Path) -> None:
 
 
 def _copy(artifact: Artifact, folder: Path) -> None:
-    """Copy an artifact whole."""
+    """Copy an artifact without its programs: a teacher runs in PyTorch."""
 
     def write(fresh: Path) -> None:
         for name in ("config.json", "model.safetensors"):
             shutil.copyfile(artifact.folder / name, fresh / name)
 
-    facts = {name: value for name, value in artifact.manifest.items() if name not in ("files", "format")}
+    left_out = ("files", "format", "programs")
+    facts = {name: value for name, value in artifact.manifest.items() if name not in left_out}
     store.build(folder, write, facts)

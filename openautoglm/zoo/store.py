@@ -70,9 +70,8 @@ def check(artifact: Artifact) -> None:
         raise ValueError(
             f"{artifact.folder / 'manifest.json'} lists no files, so nothing of the artifact can be checked"
         )
-    needed = {
-        file for program in (artifact.manifest.get("programs") or {}).values() for file in program.get(WEIGHTS, ())
-    }
+    programs = artifact.manifest.get("programs") or {}
+    needed = {weights for file, program in programs.items() if file in files for weights in program.get(WEIGHTS, ())}
     if unknown := sorted(needed - files.keys()):
         raise ValueError(
             f"{artifact.folder / 'manifest.json'} gives no checksum of {', '.join(unknown)}; export the model again"

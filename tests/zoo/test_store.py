@@ -50,6 +50,10 @@ def test_manifest_cannot_point_outside(artifact):
 
 def test_weights_of_a_program_need_a_checksum(artifact):
     manifest = artifact.manifest
+    (artifact.folder / "programs").mkdir(exist_ok=True)
+    program = artifact.folder / "programs" / "model.look.onnx"
+    program.write_bytes(b"graph")
+    manifest["files"]["programs/model.look.onnx"] = {"sha256": store.sha256(program), "bytes": 5}
     manifest["programs"] = {"programs/model.look.onnx": {"runtime": "onnx", "weights": ["programs/model.0.weights"]}}
     store.write_json(artifact.folder / "manifest.json", manifest)
     with pytest.raises(ValueError, match=r"no checksum of programs/model\.0\.weights"):
