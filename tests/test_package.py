@@ -14,6 +14,7 @@ import pytest
 import openautoglm
 
 ROOT = Path(__file__).parents[1]
+SIZES = ("small", "nano", "base")
 STUDIES = ROOT / "recipes" / "results" / "studies"
 
 
@@ -102,13 +103,31 @@ def test_readme_shows_what_was_compared_on_whole_frames():
                 in told
             )
     looks = json.loads((ROOT / "recipes/results/studies/gold_crops.json").read_text(encoding="utf-8"))["rows"]
-    small, nano = (100 * looks[f"openautoglm-{size}"]["top1"] for size in ("small", "nano"))
-    assert f"They name {small:.1f} and {nano:.1f} % of the crops above right" in told
+    small, nano, base = (100 * looks[f"openautoglm-{size}"]["top1"] for size in SIZES)
+    assert f"They name {small:.1f}, {nano:.1f} and {base:.1f} % of the crops above right" in told
     from openautoglm.bench.result import from_plain
 
     rendered = json.loads((ROOT / "recipes/results/studies/spot_int8.json").read_text(encoding="utf-8"))
     found = from_plain(rendered).model("model.pte")
     assert f"Rendered frames, `recipe=spot_int8`: {100 * found.top1:.1f} %, {found.hand_ap50:.2f}." in told
+
+
+def test_readme_shows_what_a_processor_without_int8_does():
+    told = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    rows = json.loads((ROOT / "recipes/results/studies/peers_frames_avx2.json").read_text(encoding="utf-8"))["rows"]
+    small, nano, base = (rows[f"openautoglm-{size} [executorch]"] for size in SIZES)
+    landmarker = rows["mediapipe hands + mlp"]["ms"]
+    assert f"small takes {small['ms']:.1f} ms, nano {nano['ms']:.1f}, the landmarker {landmarker:.1f}" in told
+    assert f"{100 * base['top1']:.1f} %, {base['hand_ap50']:.2f}) {base['ms']:.1f} (`…_avx2.json`)" in told
+    rows = json.loads((ROOT / "recipes/results/studies/whole_frames.json").read_text(encoding="utf-8"))["rows"]
+    found = [rows[f"openautoglm-{size}"] for size in SIZES]
+    means = sorted(row["mean_latency_ms"] / row["latency_ms"] for row in found)
+    assert f"the mean is {means[0]:.1f} to {means[-1]:.1f} times the median" in told
+    precision, recall = (
+        ["{:.0f}".format(100 * row[f"shown_{name}"]) for row in found] for name in ("precision", "recall")
+    )
+    assert f"{precision[0]}, {precision[1]} and {precision[2]} % are hands" in told
+    assert f"{recall[0]}, {recall[1]} and {recall[2]} % of all" in told
 
 
 def _figures(row, words=","):
