@@ -180,6 +180,7 @@ def test_a_run_on_frames_trains_no_teacher(place, capsys):
     assert "give one that names crops by teacher.artifact=" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_spotter_teaches_the_glance_of_another(spot_run, tmp_path, monkeypatch):
     from openautoglm.cli.train import main
 
