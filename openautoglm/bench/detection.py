@@ -147,7 +147,8 @@ def _hits(
     overlaps = [box_iou(one.boxes_px, boxes) for one, boxes in zip(found, truths, strict=True)]
     places = [(frame, row) for frame, one in enumerate(found) for row in range(len(one.scores))]
     hits = np.zeros(len(scores), bool)
-    for number, place in enumerate(np.argsort(-scores, kind="stable")):
+    order = np.argsort(-scores, kind="stable")
+    for number, place in enumerate(order):
         frame, row = places[place]
         left = overlaps[frame][row]
         if not len(left):
@@ -156,7 +157,7 @@ def _hits(
         if left[box] >= _IOU:
             hits[number] = True
             overlaps[frame][:, box] = -1.0
-    return -np.sort(-scores, kind="stable"), hits
+    return scores[order], hits
 
 
 def gesture_of(hands: Sequence[Hand]) -> str | None:

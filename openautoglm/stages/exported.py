@@ -92,8 +92,9 @@ def all_files(backend: Backend, programs: Iterable[Path]) -> tuple[Path, ...]:
 
 def describe(backend: Backend, path: Path, outputs: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     """A file's entry in the manifest."""
-    beside = {WEIGHTS: [f"programs/{file.name}" for file in backend.beside(path)]}
-    return {"runtime": backend.name, "methods": backend.describe(path, outputs), **(beside if beside[WEIGHTS] else {})}
+    entry = {"runtime": backend.name, "methods": backend.describe(path, outputs)}
+    weights = [f"programs/{file.name}" for file in backend.beside(path)]
+    return {**entry, WEIGHTS: weights} if weights else entry
 
 
 def shown(file: str) -> str:

@@ -112,9 +112,7 @@ def choose_thresholds(
             looks_saved = skipped / sum(len(hands) for hands in found.hands)
             chosen, ended = replace(chosen, sure=sure), found
             break
-    shown = _shown(ended)
-    chosen = replace(chosen, show=None if shown is None else shown.score)
-    return Chosen(
+    unshown = Chosen(
         thresholds=chosen,
         max_loss=max_loss,
         top1=(best.scores.top1, ended.scores.top1),
@@ -122,8 +120,8 @@ def choose_thresholds(
         looks_saved=looks_saved,
         zoom=_tried(zooms),
         search=_tried(searches),
-        shown=shown,
     )
+    return _showing(unshown, ended)
 
 
 def choose_frame_exit(
@@ -147,20 +145,17 @@ def choose_frame_exit(
         figures, stats = examine(recognizer), recognizer.stats
         found = figures.scores.top1
         if stats.num_early and _lost(whole, found) <= max_loss:
-            shown = _shown(figures)
-            return replace(
-                chosen,
-                thresholds=replace(recognizer.thresholds, show=None if shown is None else shown.score),
-                looks_early=stats.num_early / stats.num_looks,
-                exit_top1=(whole, found),
-                shown=shown,
-            )
+            looks_early = stats.num_early / stats.num_looks
+            early = replace(chosen, thresholds=recognizer.thresholds, looks_early=looks_early, exit_top1=(whole, found))
+            return _showing(early, figures)
     return replace(chosen, exit_top1=(whole, whole))
 
 
-def _shown(figures: FrameFigures) -> ShownHands | None:
-    """From which score on hands are shown best."""
-    return max((one for one in figures.shown if one.score in SHOWN_FROM), key=lambda one: one.f1, default=None)
+def _showing(chosen: Chosen, figures: FrameFigures) -> Chosen:
+    """With the score from which hands are shown best, if dev says one."""
+    shown = max((one for one in figures.shown if one.score in SHOWN_FROM), key=lambda one: one.f1, default=None)
+    show = None if shown is None else shown.score
+    return replace(chosen, thresholds=replace(chosen.thresholds, show=show), shown=shown)
 
 
 def _tried(figures: Mapping[float | None, FrameFigures]) -> dict[str, tuple[float | None, float | None]]:
