@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -45,6 +47,17 @@ def quantize(model, images, method):
     return quantizer.quantize_weights(model, dtype=method, group_size=16)
 
 
+@pytest.fixture(scope="module")
+def quantized(model, images):
+    """Each method's net, made once; no test changes it."""
+    return cache(lambda method: quantize(model, images, method))
+
+
+@pytest.fixture(scope="module")
+def ranked(model, images):
+    return Quantizer().sensitivity(model, calibration=images)
+
+
 def relative_error(found, expected):
     with torch.no_grad():
         return float((found - expected).square().sum() / expected.square().sum())
@@ -53,22 +66,22 @@ def relative_error(found, expected):
 @pytest.mark.parametrize(
     ("method", "limit"), [("static", 0.05), ("mixed", 0.05), ("dynamic", 0.05), ("int8", 1e-3), ("int4", 0.3)]
 )
-def test_it_predicts_nearly_the_same_and_loads_bit_for_bit(model, images, tmp_path, method, limit):
-    quantized = quantize(model, images, method)
-    found, expected = quantized(images[0]), model(images[0])
+def test_it_predicts_nearly_the_same_and_loads_bit_for_bit(model, images, quantized, tmp_path, method, limit):
+    net = quantized(method)
+    found, expected = net(images[0]), model(images[0])
     assert 0 < relative_error(found, expected) < limit
-    artifact = quantized.save(tmp_path / "net")
+    artifact = net.save(tmp_path / "net")
     loaded = AutoModel.from_pretrained(tmp_path / "net")
     assert torch.equal(loaded(images[0]), found)
-    assert loaded.scheme == quantized.scheme
+    assert loaded.scheme == net.scheme
     assert artifact.config["classes"] == list(CLASSES)
     again = AutoModel.save_pretrained(loaded, tmp_path / "again")
     assert load_file(again.weights).keys() == load_file(artifact.weights).keys()
 
 
 @pytest.mark.parametrize("method", ["static", "dynamic", "int8"])
-def test_no_float_copy_of_the_weights_travels(model, images, tmp_path, method):
-    tensors = load_file(quantize(model, images, method).save(tmp_path / "net").weights)
+def test_no_float_copy_of_the_weights_travels(quantized, tmp_path, method):
+    tensors = load_file(quantized(method).save(tmp_path / "net").weights)
     heavy = {name: tensor for name, tensor in tensors.items() if tensor.ndim > 1 and not name.endswith(".scale")}
     floats = [name for name, tensor in heavy.items() if tensor.is_floating_point()]
     assert len(heavy) > 10
@@ -77,8 +90,8 @@ def test_no_float_copy_of_the_weights_travels(model, images, tmp_path, method):
     assert [name for name in floats if ".local." not in name and ".attention.branch.out." not in name] == []
 
 
-def test_int4_is_half_of_int8(model, images):
-    int4, int8 = (quantize(model, images, dtype) for dtype in ("int4", "int8"))
+def test_int4_is_half_of_int8(quantized):
+    int4, int8 = map(quantized, ("int4", "int8"))
     packed = {name: how for name, how in int4.spec["weights"].items() if how["bits"] == 4}
     assert "classifier.weight" in packed
     for name in packed:
@@ -87,12 +100,11 @@ def test_int4_is_half_of_int8(model, images):
     assert all(how["shape"][2:] in ([], [1, 1]) for how in packed.values())
 
 
-def test_the_most_sensitive_layers_stay_float(model, images):
-    ranked = Quantizer().sensitivity(model, calibration=images)
+def test_the_most_sensitive_layers_stay_float(model, images, quantized, ranked):
     errors = [row.weight_error for row in ranked]
     assert errors == sorted(errors, reverse=True)
     assert errors[-1] >= 0
-    mixed, whole = quantize(model, images, "mixed"), quantize(model, images, "static")
+    mixed, whole = quantized("mixed"), quantized("static")
     for row in ranked[:2]:
         assert mixed.tensors[f"{row.layer}.weight"].is_floating_point()
         assert whole.tensors[f"{row.layer}.weight"].dtype == torch.int8
@@ -101,17 +113,16 @@ def test_the_most_sensitive_layers_stay_float(model, images):
     assert torch.equal(named(images[0]), mixed(images[0]))
 
 
-def test_all_layers_in_float_leave_only_the_rounding_of_activations(model, images):
-    ranked = Quantizer().sensitivity(model, calibration=images)
+def test_all_layers_in_float_leave_only_the_rounding_of_activations(model, images, quantized, ranked):
     every = Quantizer().static_quantize(model, calibration=images, float_layers=len(ranked))
     assert all(tensor.is_floating_point() for name, tensor in every.tensors.items() if name.endswith("weight"))
-    whole, expected = quantize(model, images, "static"), model(images[0])
+    whole, expected = quantized("static"), model(images[0])
     assert relative_error(every(images[0]), expected) < relative_error(whole(images[0]), expected)
 
 
-def test_calibration_on_other_pictures_is_worse(model, images):
+def test_calibration_on_other_pictures_is_worse(model, images, quantized):
     dark = Quantizer().static_quantize(model, calibration=[0.02 * image for image in images])
-    right, expected = quantize(model, images, "static"), model(images[0])
+    right, expected = quantized("static"), model(images[0])
     assert relative_error(dark(images[0]), expected) > 4 * relative_error(right(images[0]), expected)
 
 
@@ -142,10 +153,10 @@ def test_a_net_for_whole_frames_keeps_its_glance(images, tmp_path):
         assert found.shape == original.shape
 
 
-def test_pictures_come_as_a_loader_yields_them(model, images):
+def test_pictures_come_as_a_loader_yields_them(model, images, quantized):
     pairs = [(image, torch.zeros(8, dtype=torch.long)) for image in images]
-    plain = quantize(model, images, "static")
-    assert torch.equal(Quantizer().static_quantize(model, calibration=pairs)(images[0]), plain(images[0]))
+    found = Quantizer().static_quantize(model, calibration=pairs)(images[0])
+    assert torch.equal(found, quantized("static")(images[0]))
 
 
 def test_the_model_is_left_alone(model, images):

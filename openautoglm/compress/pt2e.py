@@ -18,6 +18,7 @@ from openautoglm.compress import graph as surgery
 from openautoglm.compress.grid import quiet_torch
 from openautoglm.compress.inline import inline_autocast
 from openautoglm.compress.parts import take_part
+from openautoglm.compress.patterns import remembered_patterns
 from openautoglm.models import Program
 
 BatchNormMode = Literal["train", "fold"]
@@ -95,7 +96,7 @@ def prepare_qat(
 
     if batch_norm not in ("train", "fold"):
         raise ValueError(f"batch_norm must be 'train' or 'fold', got {batch_norm!r}")
-    with quiet_torch():
+    with quiet_torch(), remembered_patterns():
         graph = trace(model, example, dynamic_size=dynamic_size, batch_norm=batch_norm)
         settings = surgery.batch_norm_settings(graph)
         graph = prepare_qat_pt2e(graph, quantizer)
