@@ -1,13 +1,16 @@
-"""What tests of several rooms share: one tiny net, quantised and exported once a session."""
+"""What tests of several rooms share: one tiny net, quantised and exported once, whatever the number of workers."""
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import torch
+from filelock import FileLock
 from torch import Tensor
 
 NUM_CLASSES, IMAGE_SIZE = 5, 64
@@ -25,6 +28,25 @@ def _tiny_model(seed: int = 0) -> torch.nn.Module:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         return create_model("openautoglm-test", num_classes=NUM_CLASSES, image_size=IMAGE_SIZE)
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], None]], Path]:
+    """Fills a folder by ``make(folder)`` if no other worker of pytest's did; nobody may change what is in it."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def folder_of(name: str, make: Callable[[Path], None]) -> Path:
+        folder, done = shared / name, shared / f"{name}.done"
+        with FileLock(shared / f"{name}.lock"):
+            if not done.exists():
+                shutil.rmtree(folder, ignore_errors=True)  # of a worker that failed in it
+                folder.mkdir()
+                make(folder)
+                done.touch()
+        return folder
+
+    return folder_of
 
 
 @dataclass(frozen=True)
@@ -50,7 +72,7 @@ def images() -> Callable[..., Tensor]:
 
 
 @pytest.fixture(scope="session")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
+def tiny(made_once) -> Tiny:
     """The net after some steps of QAT, and its exports to all three formats, float and INT8."""
     pytest.importorskip("executorch")
     from openautoglm.compress.pt2e import convert, prepare_qat
@@ -70,11 +92,13 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
     qat.freeze()
     qat.eval()
     model.eval()
-    folder = tmp_path_factory.mktemp("programs")
-    example = (smooth_images(1),)
-    for name in available():
-        backend = get_backend(name)
-        graph = convert(qat, fold_quantize=backend.fold_quantize)
-        backend.export({"look": ExportedInput(model, example)}, folder / f"float.{backend.suffix}", quantized=False)
-        backend.export({"look": ExportedInput(graph, example)}, folder / f"model.{backend.suffix}", quantized=True)
-    return Tiny(model, qat, convert(qat), folder)
+
+    def export(folder: Path) -> None:
+        example = (smooth_images(1),)
+        for name in available():
+            backend = get_backend(name)
+            graph = convert(qat, fold_quantize=backend.fold_quantize)
+            backend.export({"look": ExportedInput(model, example)}, folder / f"float.{backend.suffix}", quantized=False)
+            backend.export({"look": ExportedInput(graph, example)}, folder / f"model.{backend.suffix}", quantized=True)
+
+    return Tiny(model, qat, convert(qat), made_once("programs", export))

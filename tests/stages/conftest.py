@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -33,24 +32,18 @@ def tiny_words() -> tuple[str, ...]:
 
 
 @pytest.fixture(scope="session")
-def tiny_run(tmp_path_factory) -> Path:
+def tiny_run(made_once) -> Path:
     """Folder of the finished run; its cache lies beside it."""
     pytest.importorskip("executorch")
     from openautoglm.cli.train import main
 
-    place = tmp_path_factory.mktemp("tiny run")
-    before, home = Path.cwd(), os.environ.get("OPENAUTOGLM_HOME")
-    os.environ["OPENAUTOGLM_HOME"] = str(place / "cache")
-    os.chdir(place)
-    try:
-        assert main(TINY) == 0
-    finally:
-        os.chdir(before)
-        if home is None:
-            del os.environ["OPENAUTOGLM_HOME"]
-        else:
-            os.environ["OPENAUTOGLM_HOME"] = home
-    (run,) = (place / "runs" / "distill_int8").iterdir()
+    def train(place: Path) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("OPENAUTOGLM_HOME", str(place / "cache"))
+            patch.chdir(place)
+            assert main(TINY) == 0
+
+    (run,) = (made_once("tiny run", train) / "runs" / "distill_int8").iterdir()
     return run
 
 
