@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor, nn
 from torch.fx.traceback import NodeSource
 
@@ -185,7 +186,7 @@ def check_programs(programs: Mapping[str, ExportedInput]) -> None:
 @contextmanager
 def quiet_export() -> Iterator[None]:
     """Hold back what exporters print about themselves; a failure prints it after all."""
-    with quiet_stderr(), warnings.catch_warnings(), _shared_provenance():
+    with quiet_stderr(), warnings.catch_warnings(), _shared_provenance(), _cuda_asked_once():
         warnings.simplefilter("ignore")
         yield
 
@@ -201,6 +202,17 @@ def _shared_provenance() -> Iterator[None]:
         yield
     finally:
         del NodeSource.__deepcopy__  # type: ignore[attr-defined]
+
+
+@contextmanager
+def _cuda_asked_once() -> Iterator[None]:
+    """Each operation of a traced graph asks for CUDA; under Lightning that loads a library, a seventh of an export."""
+    ask, found = torch.cuda.is_available, torch.cuda.is_available()
+    torch.cuda.is_available = lambda: found
+    try:
+        yield
+    finally:
+        torch.cuda.is_available = ask
 
 
 class Named(nn.Module):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from openautoglm.export.backend import ExportedInput, available, get_backend, write_whole
+from openautoglm.export.backend import ExportedInput, available, get_backend, quiet_export, write_whole
 from openautoglm.export.parity import compare
 from openautoglm.runtime.engines import open_engine
 from openautoglm.types import MissingExtraError
@@ -110,6 +111,17 @@ def test_onnx_file_holds_no_traces_of_the_source(tiny):
     content = (tiny.folder / "model.onnx").read_bytes()
     assert b".py" not in content
     assert b"/openautoglm/" not in content
+
+
+def test_cuda_is_asked_once_an_export(monkeypatch):
+    asked = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: asked.append(1) or len(asked) == 1)
+    before = torch.cuda.is_available
+    with contextlib.suppress(RuntimeError), quiet_export():
+        assert [torch.cuda.is_available() for _ in range(3)] == [True] * 3
+        raise RuntimeError
+    assert asked == [1]
+    assert torch.cuda.is_available is before
 
 
 class _Twice(nn.Module):
