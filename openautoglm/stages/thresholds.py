@@ -72,8 +72,8 @@ def choose_thresholds(
     First, in turn and twice, the zoom, which must gain more than ``max_loss``, because it costs a glance a hand; the
     search in parts of a frame, the rarest that is worth no more than ``max_loss`` less than the best; and what costs
     nothing, the margin of a look's crop and the say of the glance in its answer. Then the highest threshold of a hand,
-    the fewest hands of a frame and the lowest certainty of the glance; together they may cost ``max_loss``. At last the
-    score from which hands are shown, by F1.
+    the fewest hands of a frame and the score from which hands are shown, by F1: a search goes on at least as long as no
+    hand would be shown. At last the lowest certainty of the glance. What saves work may together cost ``max_loss``.
 
     Args:
         recognizer_at: makes the recogniser with some thresholds.
@@ -95,13 +95,18 @@ def choose_thresholds(
         for change in _FREE:
             chosen = max(chosen, replace(chosen, **change), key=lambda tried: _worth(figures(tried)))
     hands = {hand: figures(replace(chosen, hand=hand)) for hand in _HAND}
-    best = max(hands.values(), key=_worth)
+    best_hand = max(hands, key=lambda hand: _worth(hands[hand]))
+    best = hands[best_hand]
     chosen = replace(chosen, hand=max(hand for hand in _HAND if _costs(best, hands[hand]) <= max_loss))
     for max_hands in (number for number in _MAX_HANDS if number < start.max_hands):
         if _costs(best, figures(replace(chosen, max_hands=max_hands))) <= max_loss:
             chosen = replace(chosen, max_hands=max_hands)
             break
     ended = figures(chosen)
+    show = _shown_best(ended)
+    if show is not None and chosen.search is not None and chosen.search < show:
+        chosen = replace(chosen, search=show)
+        ended, best = figures(chosen), figures(replace(chosen, hand=best_hand, max_hands=start.max_hands))
     looks_saved = 0.0
     for sure in _SURE:
         recognizer = recognizer_at(replace(chosen, sure=sure))
@@ -112,16 +117,16 @@ def choose_thresholds(
             looks_saved = skipped / sum(len(hands) for hands in found.hands)
             chosen, ended = replace(chosen, sure=sure), found
             break
-    unshown = Chosen(
-        thresholds=chosen,
+    return Chosen(
+        thresholds=replace(chosen, show=show),
         max_loss=max_loss,
         top1=(best.scores.top1, ended.scores.top1),
         hand_ap50=(best.scores.hand_ap50, ended.scores.hand_ap50),
         looks_saved=looks_saved,
         zoom=_tried(zooms),
         search=_tried(searches),
+        shown=ended.shown_from(show),
     )
-    return _showing(unshown, ended)
 
 
 def choose_frame_exit(
@@ -146,16 +151,16 @@ def choose_frame_exit(
         found = figures.scores.top1
         if stats.num_early and _lost(whole, found) <= max_loss:
             looks_early = stats.num_early / stats.num_looks
-            early = replace(chosen, thresholds=recognizer.thresholds, looks_early=looks_early, exit_top1=(whole, found))
-            return _showing(early, figures)
+            limits = recognizer.thresholds
+            early = replace(chosen, thresholds=limits, looks_early=looks_early, exit_top1=(whole, found))
+            return replace(early, shown=figures.shown_from(limits.show))
     return replace(chosen, exit_top1=(whole, whole))
 
 
-def _showing(chosen: Chosen, figures: FrameFigures) -> Chosen:
-    """With the score from which hands are shown best, if dev says one."""
-    shown = max((one for one in figures.shown if one.score in SHOWN_FROM), key=lambda one: one.f1, default=None)
-    show = None if shown is None else shown.score
-    return replace(chosen, thresholds=replace(chosen.thresholds, show=show), shown=shown)
+def _shown_best(figures: FrameFigures) -> float | None:
+    """The score from which showing hands is best, by F1; None where dev shows no hand."""
+    known = [one for one in figures.shown if one.score in SHOWN_FROM]
+    return max(known, key=lambda one: one.f1).score if known else None
 
 
 def _tried(figures: Mapping[float | None, FrameFigures]) -> dict[str, tuple[float | None, float | None]]:

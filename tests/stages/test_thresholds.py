@@ -172,3 +172,21 @@ def test_hands_are_shown_from_the_score_of_the_best_f1():
     assert chosen.shown == shown[2]
     unknown = choose_thresholds(recognizer_at, examine, start=Thresholds(), max_loss=0.0)
     assert (unknown.thresholds.show, unknown.shown) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("gains", "search"), [({0.3: 0.2, 0.5: 0.21}, 0.5), ({0.5: 0.2}, 0.5), ({}, None)], ids=["raised", "same", "none"]
+)
+def test_a_search_goes_on_as_long_as_no_hand_would_be_shown(gains, search):
+    recognizer_at, examine = searching(gains)
+
+    def told(recognizer):
+        """Showing is best from 0.5 on, whatever the search."""
+        recall = 0.8 + gains.get(recognizer.thresholds.search, 0.0) / 2
+        return replace(examine(recognizer), shown=(ShownHands(0.4, 0.7, 0.7), ShownHands(0.5, 0.8, recall)))
+
+    chosen = choose_thresholds(recognizer_at, told, start=Thresholds(), max_loss=0.19)
+    gain = gains.get(search, 0.0)
+    assert (chosen.thresholds.search, chosen.thresholds.show) == (search, 0.5)
+    assert chosen.shown.recall == pytest.approx(0.8 + gain / 2)
+    assert chosen.top1 == pytest.approx((0.6 + gain, 0.6 + gain))
