@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 from itertools import cycle
 from typing import Any, Protocol
@@ -11,7 +12,8 @@ import numpy as np
 
 from openautoglm.artifacts import load_model
 from openautoglm.bench.paired import paired_difference_interval
-from openautoglm.bench.result import Int8Cost, to_plain
+from openautoglm.bench.result import Int8Cost, ModelResult, to_plain
+from openautoglm.data.base import Split
 from openautoglm.export.parity import compare_logits
 from openautoglm.runtime.engines import Engine
 from openautoglm.runtime.methods import LOOK, parts_of_look
@@ -26,6 +28,7 @@ from openautoglm.stages.frames import FrameFigures, eager_engines, examine, make
 from openautoglm.stages.remembered import remembered
 from openautoglm.stages.run import Run
 from openautoglm.stages.thresholds import Chosen, choose_frame_exit, choose_thresholds
+from openautoglm.types import Artifact
 
 _FEW_FRAMES = 300
 """Of dev, below which a threshold is judged on them mirrored too."""
@@ -45,6 +48,10 @@ class Exam(Protocol):
 
     def facts(self, program: Exported) -> dict[str, Any]:
         """What the report shows of the main program, as fields of results.json."""
+        ...
+
+    def in_eager(self, rows: Sequence[ModelResult]) -> list[ModelResult]:
+        """Those rows of the table that this exam knows better than the stage that made them."""
         ...
 
 
@@ -116,6 +123,10 @@ class CropExam:
                 facts["thresholds"] = {"thresholds": chosen, "max_loss": found.max_loss, "chosen_on": "dev"}
         return facts
 
+    def in_eager(self, rows: Sequence[ModelResult]) -> list[ModelResult]:  # noqa: ARG002
+        """None: a crop's name depends on no threshold."""
+        return []
+
     def _answers(self, program: Exported) -> Logits:
         if program.name not in self._logits:
             title = f"verify {program.name}"
@@ -154,8 +165,7 @@ class FrameExam:
 
     @cached_property
     def _eager(self) -> FrameFigures:
-        recognizer = self._recognizer(eager_engines(self._run.find_stage("quantize")))
-        return examine(recognizer, self._test, title="verify eager", console=self._run.console)
+        return self._look_through(self._run.find_stage("quantize"), "test")
 
     @cached_property
     def _chosen(self) -> Chosen:
@@ -183,13 +193,7 @@ class FrameExam:
     def figures(self, program: Exported) -> dict[str, Any]:
         """Accuracy and average precision and, of an INT8 file, how far it is from eager."""
         found = self._answers(program)
-        scores = found.scores
-        plain = {
-            "top1": scores.top1,
-            "hand_ap50": scores.hand_ap50,
-            "map50": scores.map50,
-            "top1_gold_box": found.top1_gold_box,
-        }
+        scores, plain = found.scores, found.in_row()
         if program.kind == "float":
             return plain
         same = np.mean([one == other for one, other in zip(found.names, self._eager.names, strict=True)])
@@ -221,6 +225,22 @@ class FrameExam:
         if parts_of_look(program.engines):
             facts["exits"] = self._exits.on_frames(self._run, program, self._chosen)
         return facts
+
+    def in_eager(self, rows: Sequence[ModelResult]) -> list[ModelResult]:
+        """The nets in PyTorch with the thresholds that ship; when they were trained, none was chosen yet."""
+        students: dict[str, Callable[[], Artifact]] = {
+            "student": self._run.find_student,
+            "student QAT": partial(self._run.find_stage, "quantize"),
+        }
+        return [self._judge(row, students[row.name]()) for row in rows if row.name in students]
+
+    def _judge(self, row: ModelResult, artifact: Artifact) -> ModelResult:
+        test = self._eager if artifact.is_quantized else self._look_through(artifact, "test")
+        return replace(row, top1_dev=self._look_through(artifact, "dev").scores.top1, **test.in_row())
+
+    def _look_through(self, artifact: Artifact, split: Split) -> FrameFigures:
+        recognizer = self._recognizer(eager_engines(artifact))
+        return examine(recognizer, self._run.load_frames(split), title=f"eager on {split}", console=self._run.console)
 
     def _answers(self, program: Exported) -> FrameFigures:
         if program.name not in self._figures:

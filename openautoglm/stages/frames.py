@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -108,6 +109,16 @@ class FrameFigures:
     searched: float
     shown: tuple[ShownHands, ...] = ()
 
+    def in_row(self) -> dict[str, Any]:
+        """Fields of a row of the table."""
+        scores = self.scores
+        return {
+            "top1": scores.top1,
+            "hand_ap50": scores.hand_ap50,
+            "map50": scores.map50,
+            "top1_gold_box": self.top1_gold_box,
+        }
+
     def shown_from(self, score: float | None) -> ShownHands | None:
         """What is shown from a score on, all where it is None; None where the split says nothing about it."""
         return next((one for one in self.shown if one.score == (score or 0.0)), None)
@@ -175,12 +186,9 @@ def judge_frames(
         kind="float",
         runtime="eager",
         architecture=architecture,
-        top1=test.scores.top1,
         top1_dev=dev.scores.top1,
-        hand_ap50=test.scores.hand_ap50,
-        map50=test.scores.map50,
-        top1_gold_box=test.top1_gold_box,
         num_params=num_params,
+        **test.in_row(),
     )
 
 

@@ -65,7 +65,8 @@ class Verify:
             rounds=2 if run.quick else self.rounds,
             num_threads=self.num_threads,
         )
-        rows = [_row(run, programs, name, figures[name], latency) for name in programs]
+        rows = [*exam.in_eager(results_of(run).models)]
+        rows += [_row(run, programs, name, figures[name], latency) for name in programs]
         main = next(iter(programs.values()))
         facts = exam.facts(main)
         exits: ExitsResult | None = facts.get("exits")

@@ -69,6 +69,7 @@ def test_every_row_has_the_figures_of_frames(spot_run):
         row = results.model(name)
         assert row.census["is_int8"], row.census["float_heavy"]
         assert row.agreement >= 0.6
+        assert row.top1_minus_eager == pytest.approx(row.top1 - results.model("student QAT").top1)
     assert "hand AP50" not in (spot_run / "report.html").read_text() or results.model("model.pte").hand_ap50 is not None
 
 
@@ -138,15 +139,14 @@ def test_evaluate_measures_what_verify_did(spot_run, tmp_path, capsys, runtime):
     target = tmp_path / "figures.json"
     assert main([f"artifact={spot_run}", f"runtime={runtime}", "data=scenes", *data, f"json={target}"]) == 0
     figures = json.loads(target.read_text())
-    expected = read_results(spot_run).model("model.tflite")
+    expected = read_results(spot_run).model("model.tflite" if runtime == "litert" else "student QAT")
     assert figures["num_samples"] == 13
     assert figures["shown_from"] == Recognizer.from_pretrained(spot_run).thresholds.show
     assert 0 <= figures["shown_recall"] <= 1
     assert 0 <= figures["shown_precision"] <= 1
     assert figures["latency_ms"] > 0
-    if runtime == "litert":
-        for name in ("top1", "hand_ap50", "map50", "top1_gold_box"):
-            assert figures[name] == pytest.approx(getattr(expected, name), abs=1e-6)
+    for name in ("top1", "hand_ap50", "map50", "top1_gold_box"):
+        assert figures[name] == pytest.approx(getattr(expected, name), abs=1e-6)
 
 
 def test_a_run_becomes_a_release(spot_run, tmp_path, frame):
