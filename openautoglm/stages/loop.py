@@ -26,7 +26,7 @@ from openautoglm.bench.result import (
 from openautoglm.data.base import ImageSet, Split
 from openautoglm.data.frames import FrameSet
 from openautoglm.data.hands import crops_of
-from openautoglm.stages.run import Outcome, Run, Stage
+from openautoglm.stages.run import STRAYS, Outcome, Run, Stage
 from openautoglm.stages.spotter import tell_crops
 from openautoglm.train import clean
 from openautoglm.zoo import store
@@ -75,7 +75,8 @@ def _carry_out(run: Run, name: str, stage: Stage, done: Path) -> None:
     store.write_json(done, {"seconds": seconds, "note": outcome.note})
     clean(done.parent)
     reused = " [dim](reused)[/]" if outcome.reused else ""
-    run.console.print(f"[bold green]✓[/] {name:<10} {seconds:6.1f} s  {outcome.note}{reused}")
+    note = escape(outcome.note).replace(STRAYS, f"[red]{STRAYS}[/]")
+    run.console.print(f"[bold green]✓[/] {name:<10} {seconds:6.1f} s  {note}{reused}")
 
 
 def _record(run: Run, name: str, outcome: Outcome, seconds: float) -> None:

@@ -220,12 +220,16 @@ class Run:
         return store.find(self.stage_folder(stage))
 
 
+STRAYS = "(differs from eager)"
+"""Of a file, in a note: red on the console."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
     """What a stage has to say.
 
     Attributes:
-        note: one line for people.
+        note: one line for people, without markup.
         models: rows of the table.
         reused: whether the work had been done before this run.
         facts: further fields of results.json, by name.

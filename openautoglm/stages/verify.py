@@ -21,7 +21,7 @@ from openautoglm.stages.exams import CropExam, Exam, FrameExam
 from openautoglm.stages.exits import ExitExam, macs_of
 from openautoglm.stages.exported import Exported, describe, open_exported, refuse_float, shown
 from openautoglm.stages.programs import RESIZE
-from openautoglm.stages.run import Outcome, Run, results_of
+from openautoglm.stages.run import STRAYS, Outcome, Run, results_of
 from openautoglm.stages.spotter import glance_files, with_glance
 from openautoglm.types import Artifact
 from openautoglm.zoo import cards, store
@@ -215,7 +215,7 @@ def _note(rows: list[ModelResult]) -> str:
     for row in rows:
         if row.kind != "float" and row.latency_ms is not None:
             strays = abs(row.top1_minus_eager or 0.0) > MAX_EAGER_DIFFERENCE
-            warning = " [red](differs from eager)[/]" if strays else ""
+            warning = f" {STRAYS}" if strays else ""
             accuracy = "" if row.top1 is None else f" {100 * row.top1:.2f} %"
             parts.append(f"{row.name}{accuracy} {row.latency_ms.median:.2f} ms{warning}")
     return ", ".join(parts)
