@@ -13,7 +13,7 @@ import numpy as np
 from openautoglm.artifacts import load_model
 from openautoglm.bench.paired import paired_difference_interval
 from openautoglm.bench.result import Int8Cost, ModelResult, to_plain
-from openautoglm.data.base import Split
+from openautoglm.data.frames import FrameSet
 from openautoglm.export.parity import compare_logits
 from openautoglm.runtime.engines import Engine
 from openautoglm.runtime.methods import LOOK, parts_of_look
@@ -28,7 +28,6 @@ from openautoglm.stages.frames import FrameFigures, eager_engines, examine, make
 from openautoglm.stages.remembered import remembered
 from openautoglm.stages.run import Run
 from openautoglm.stages.thresholds import Chosen, choose_frame_exit, choose_thresholds
-from openautoglm.types import Artifact
 
 _FEW_FRAMES = 300
 """Of dev, below which a threshold is judged on them mirrored too."""
@@ -165,7 +164,11 @@ class FrameExam:
 
     @cached_property
     def _eager(self) -> FrameFigures:
-        return self._look_through(self._run.find_stage("quantize"), "test")
+        return self._look_through(self._quantized, self._test)
+
+    @cached_property
+    def _quantized(self) -> Recognizer:
+        return self._recognizer(eager_engines(self._run.find_stage("quantize")))
 
     @cached_property
     def _chosen(self) -> Chosen:
@@ -228,19 +231,19 @@ class FrameExam:
 
     def in_eager(self, rows: Sequence[ModelResult]) -> list[ModelResult]:
         """The nets in PyTorch with the thresholds that ship; when they were trained, none was chosen yet."""
-        students: dict[str, Callable[[], Artifact]] = {
-            "student": self._run.find_student,
-            "student QAT": partial(self._run.find_stage, "quantize"),
-        }
-        return [self._judge(row, students[row.name]()) for row in rows if row.name in students]
+        return [self._judge(row) for row in rows if row.name in ("student", "student QAT")]
 
-    def _judge(self, row: ModelResult, artifact: Artifact) -> ModelResult:
-        test = self._eager if artifact.is_quantized else self._look_through(artifact, "test")
-        return replace(row, top1_dev=self._look_through(artifact, "dev").scores.top1, **test.in_row())
+    def _judge(self, row: ModelResult) -> ModelResult:
+        dev = self._run.load_frames("dev")
+        if row.name == "student QAT":
+            recognizer, test = self._quantized, self._eager
+        else:
+            recognizer = self._recognizer(eager_engines(self._run.find_student()))
+            test = self._look_through(recognizer, self._test)
+        return replace(row, top1_dev=self._look_through(recognizer, dev).scores.top1, **test.in_row())
 
-    def _look_through(self, artifact: Artifact, split: Split) -> FrameFigures:
-        recognizer = self._recognizer(eager_engines(artifact))
-        return examine(recognizer, self._run.load_frames(split), title=f"eager on {split}", console=self._run.console)
+    def _look_through(self, recognizer: Recognizer, frames: FrameSet) -> FrameFigures:
+        return examine(recognizer, frames, title="verify eager", console=self._run.console)
 
     def _answers(self, program: Exported) -> FrameFigures:
         if program.name not in self._figures:

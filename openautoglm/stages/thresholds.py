@@ -150,10 +150,13 @@ def choose_frame_exit(
         figures, stats = examine(recognizer), recognizer.stats
         found = figures.scores.top1
         if stats.num_early and _lost(whole, found) <= max_loss:
-            looks_early = stats.num_early / stats.num_looks
-            limits = recognizer.thresholds
-            early = replace(chosen, thresholds=limits, looks_early=looks_early, exit_top1=(whole, found))
-            return replace(early, shown=figures.shown_from(limits.show))
+            return replace(
+                chosen,
+                thresholds=recognizer.thresholds,
+                looks_early=stats.num_early / stats.num_looks,
+                exit_top1=(whole, found),
+                shown=figures.shown_from(recognizer.thresholds.show),
+            )
     return replace(chosen, exit_top1=(whole, whole))
 
 
