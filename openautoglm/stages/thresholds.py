@@ -94,19 +94,12 @@ def choose_thresholds(
         chosen = replace(chosen, search=rarest)
         for change in _FREE:
             chosen = max(chosen, replace(chosen, **change), key=lambda tried: _worth(figures(tried)))
-    hands = {hand: figures(replace(chosen, hand=hand)) for hand in _HAND}
-    best_hand = max(hands, key=lambda hand: _worth(hands[hand]))
-    best = hands[best_hand]
-    chosen = replace(chosen, hand=max(hand for hand in _HAND if _costs(best, hands[hand]) <= max_loss))
-    for max_hands in (number for number in _MAX_HANDS if number < start.max_hands):
-        if _costs(best, figures(replace(chosen, max_hands=max_hands))) <= max_loss:
-            chosen = replace(chosen, max_hands=max_hands)
-            break
-    ended = figures(chosen)
-    show = _shown_best(ended)
+    best, chosen = _fewest(figures, chosen, start.max_hands, max_loss)
+    show = _shown_best(figures(chosen))
     if show is not None and chosen.search is not None and chosen.search < show:
-        chosen = replace(chosen, search=show)
-        ended, best = figures(chosen), figures(replace(chosen, hand=best_hand, max_hands=start.max_hands))
+        # with other parts searched, what fewer hands cost is another question
+        best, chosen = _fewest(figures, replace(chosen, search=show), start.max_hands, max_loss)
+    ended = figures(chosen)
     looks_saved = 0.0
     for sure in _SURE:
         recognizer = recognizer_at(replace(chosen, sure=sure))
@@ -127,6 +120,20 @@ def choose_thresholds(
         search=_tried(searches),
         shown=ended.shown_from(show),
     )
+
+
+def _fewest(
+    figures: Callable[[Thresholds], FrameFigures], chosen: Thresholds, max_hands: int, max_loss: float
+) -> tuple[FrameFigures, Thresholds]:
+    """Figures of the best threshold of a hand with all hands; the highest one and the fewest hands that cost little."""
+    chosen = replace(chosen, max_hands=max_hands)
+    hands = {hand: figures(replace(chosen, hand=hand)) for hand in _HAND}
+    best = max(hands.values(), key=_worth)
+    chosen = replace(chosen, hand=max(hand for hand in _HAND if _costs(best, hands[hand]) <= max_loss))
+    for fewer in (number for number in _MAX_HANDS if number < max_hands):
+        if _costs(best, figures(replace(chosen, max_hands=fewer))) <= max_loss:
+            return best, replace(chosen, max_hands=fewer)
+    return best, chosen
 
 
 def choose_frame_exit(

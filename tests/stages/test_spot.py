@@ -10,6 +10,8 @@ import pytest
 from openautoglm import AutoModel, Recognizer
 from openautoglm.bench.result import read_results
 from openautoglm.data.synthetic.scenes import SyntheticScenes
+from openautoglm.runtime.methods import open_methods
+from openautoglm.zoo import store
 
 pytest.importorskip("executorch")
 WORDS = (
@@ -68,6 +70,7 @@ def test_every_row_has_the_figures_of_frames(spot_run):
     for name in ("model.pte", "model.tflite", "model.onnx"):
         row = results.model(name)
         assert row.census["is_int8"], row.census["float_heavy"]
+        assert row.census["num_partitions"] <= 3 * 2
         assert row.agreement >= 0.6
         assert row.top1_minus_eager == pytest.approx(row.top1 - results.model("student QAT").top1)
     assert "hand AP50" not in (spot_run / "report.html").read_text() or results.model("model.pte").hand_ap50 is not None
@@ -112,12 +115,32 @@ def test_the_artifact_recognises_frames_in_each_runtime(spot_run, frame, runtime
     assert named.label in recognizer.classes
 
 
-def test_one_pte_holds_both_methods(spot_run):
-    manifest = json.loads((spot_run / "artifact/manifest.json").read_text())
-    methods = manifest["programs"]["programs/model.pte"]["methods"]
-    assert [output["name"] for output in methods["glance"]["outputs"]] == ["attention", "box", "logits"]
-    assert [output["name"] for output in methods["look"]["outputs"]] == ["logits"]
-    assert {"programs/model.glance.onnx", "programs/model.look.onnx"} < manifest["programs"].keys()
+def test_programs_hold_both_methods(spot_run):
+    programs = json.loads((spot_run / "artifact/manifest.json").read_text())["programs"]
+    described, count = programs["programs/model.pte"]["methods"], len(read_results(spot_run).data.classes)
+    onnx = {method: programs[f"programs/model.{method}.onnx"]["methods"][method] for method in ("look", "glance")}
+    for methods in (described, programs["programs/model.tflite"]["methods"], onnx):
+        returned = {name: {out["name"]: out["shape"] for out in one["outputs"]} for name, one in methods.items()}
+        maps = {"attention": [1, 1, 12, 12], "box": [1, 4, 12, 12], "logits": [1, count, 12, 12]}
+        assert returned == {"look": {"logits": [1, count]}, "glance": maps}
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_each_method_computes_what_the_graph_does(spot_run, runtime):
+    import torch
+
+    engines, net = open_methods(store.find(spot_run), runtime, 1), AutoModel.from_pretrained(spot_run)
+    torch.manual_seed(0)
+    coarse = torch.rand(1, 3, 7, 7)
+    small, large = (torch.nn.functional.interpolate(coarse, (size, size), mode="bilinear") for size in (64, 96))
+    maps = net.glance(large)
+    expected = {"attention": maps.attention.sigmoid(), "box": maps.box, "logits": maps.logits}
+    for image, method, values in ((small, "look", {"logits": net(small)}), (large, "glance", expected)):
+        found = engines[method].run_named(image.numpy())
+        assert found.keys() == values.keys()
+        for name, value in values.items():
+            spread = max(1e-6, float(value.max() - value.min()))
+            assert np.abs(found[name].reshape(value.shape) - value.numpy()).max() < 0.05 * spread + 0.02, name
 
 
 def test_thresholds_are_chosen_on_dev_and_shipped(spot_run):

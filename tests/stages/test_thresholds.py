@@ -190,3 +190,18 @@ def test_a_search_goes_on_as_long_as_no_hand_would_be_shown(gains, search):
     assert (chosen.thresholds.search, chosen.thresholds.show) == (search, 0.5)
     assert chosen.shown.recall == pytest.approx(0.8 + gain / 2)
     assert chosen.top1 == pytest.approx((0.6 + gain, 0.6 + gain))
+
+
+def test_what_a_threshold_of_hands_costs_is_asked_again_after_a_longer_search():
+    recognizer_at, examine = searching({0.3: 0.2, 0.5: 0.2})
+
+    def told(recognizer):
+        """Hands above 0.25 cost nothing at a rare search, and too much at the one of the score to show."""
+        found, thresholds = examine(recognizer), recognizer.thresholds
+        if thresholds.search == 0.5 and thresholds.hand > 0.25:
+            found = replace(found, scores=replace(found.scores, hand_ap50=found.scores.hand_ap50 - 0.02))
+        return replace(found, shown=(ShownHands(0.5, 0.8, 0.8),))
+
+    chosen = choose_thresholds(recognizer_at, told, start=Thresholds(), max_loss=0.01)
+    assert (chosen.thresholds.search, chosen.thresholds.hand) == (0.5, 0.25)
+    assert chosen.hand_ap50 == pytest.approx((0.8, 0.8))

@@ -1,10 +1,11 @@
-"""One training from the command line: ``python child.py PHASE FOLDER [KILL_AT_STEP]``; prints nothing, leaves weights.
+"""Trainings that are killed and resumed, beside whole ones: ``python child.py WHOLE CUT``; leaves weights in both.
 
-A process of its own, so that SIGKILL is SIGKILL.
+Each is a process of its own, so that SIGKILL is SIGKILL; they are forked from one that has only imported.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import sys
@@ -16,14 +17,18 @@ from lightning import Callback
 from rich.console import Console
 from safetensors.torch import save_file
 
+from openautoglm.compress.pt2e import prepare_qat
 from openautoglm.data import GestureData
 from openautoglm.data.base import ImageSet
+from openautoglm.export.backend import get_backend
 from openautoglm.losses import CRD, FitNet
 from openautoglm.models import create_model
 from openautoglm.train import FitSettings, LitClassify, LitDistill, OneCycle, fit
 from openautoglm.train.callbacks import FreezeQAT
 
 EPOCHS, SIZE, CLASSES = 4, 32, ("a", "b", "c")
+# 6 steps an epoch, 4 epochs: in the first epoch, in the middle, and after the scales were frozen
+KILL_AT = {"float": 3, "kd": 9, "hints": 14, "qat": 10, "qat-fold": 15}
 
 
 class Blobs:
@@ -64,9 +69,6 @@ def build(phase: str):
         return LitDistill(model=model, teacher=teacher, num_classes=3, losses=losses, seed=3)
     if phase == "kd":
         return LitDistill(model=model, teacher=teacher, num_classes=3, seed=3)
-    from openautoglm.compress.pt2e import prepare_qat
-    from openautoglm.export.backend import get_backend
-
     quantizer = get_backend("executorch").quantizer()
     mode = "fold" if phase == "qat-fold" else "train"
     qat = prepare_qat(model, torch.zeros(2, 3, SIZE, SIZE), quantizer, batch_norm=mode)
@@ -85,6 +87,25 @@ def train(phase: str, folder: Path, kill_at: int | None = None) -> None:
     save_file(state, folder / "final.safetensors")
 
 
+def train_all(folder: Path) -> None:
+    for phase in KILL_AT:
+        train(phase, folder / phase)
+
+
+def main(whole: Path, cut: Path) -> None:
+    fork = multiprocessing.get_context("fork")
+    for phase, step in KILL_AT.items():
+        killed = fork.Process(target=train, args=(phase, cut / phase, step))
+        killed.start()
+        killed.join()
+        assert killed.exitcode == -signal.SIGKILL, (phase, killed.exitcode)
+    trainings = [fork.Process(target=train_all, args=(folder,)) for folder in (cut, whole)]
+    for training in trainings:
+        training.start()
+    for training in trainings:
+        training.join()
+        assert training.exitcode == 0
+
+
 if __name__ == "__main__":
-    for phase in sys.argv[1].split(","):
-        train(phase, Path(sys.argv[2]) / phase, int(sys.argv[3]) if len(sys.argv) > 3 else None)
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
