@@ -42,6 +42,7 @@ class Quantize:
         at_least: pictures an epoch; fewer are shown again, each time changed anew.
         batch_norm: ``"fold"`` fixes BatchNorm's statistics from the start, which is faster; ``"train"`` adapts them.
         keep_glance: a net for whole frames also learns its glance from what it was in float.
+        keep_look: crops are named by what the net was in float, not by the run's teacher.
         keep_zeros: weights that a sparse float training has left at zero stay there.
     """
 
@@ -57,6 +58,7 @@ class Quantize:
     batch_norm: Literal["train", "fold"] = "fold"
     keep_zeros: bool = False
     keep_glance: bool = False
+    keep_look: bool = False
 
     def __call__(self, run: Run) -> Outcome:
         """Leave the integers in ``quantize/``."""
@@ -102,8 +104,7 @@ class Quantize:
     def _on_crops(self, run: Run, looks: nn.Module) -> tuple[LitTask, LightningDataModule]:
         lit = LitDistill(
             model=looks,
-            # without a teacher of its own, what the student was in float
-            teacher=find_teacher(run) or load_model(run.find_student()),
+            teacher=self._teacher(run) or load_model(run.find_student()),
             num_classes=len(run.source.class_names()),
             losses=on_logits(run, self.losses),
             label_weight=self.label_weight,
@@ -120,7 +121,7 @@ class Quantize:
     def _on_frames(self, run: Run, looks: nn.Module) -> tuple[LitTask, LightningDataModule]:
         lit = LitSpot(
             model=looks,
-            teacher=find_teacher(run),
+            teacher=self._teacher(run),
             num_classes=len(run.source.class_names()),
             losses=on_logits(run, self.losses),
             teacher_bf16=self.teacher_bf16,
@@ -129,6 +130,10 @@ class Quantize:
             seed=run.seed,
         )
         return lit, run.scenes(batch_size=self.batch_size)
+
+    def _teacher(self, run: Run) -> nn.Module | None:
+        """Who names crops."""
+        return load_model(run.find_student()) if self.keep_look else find_teacher(run)
 
     def _float_glance(self, run: Run) -> nn.Module | None:
         """What the glance was in float, to be kept to."""

@@ -28,6 +28,7 @@ WORDS = (
     "optim.batch_size=10",
     "stages.spot.epochs=2",
     "stages.quantize.epochs=1",
+    "stages.quantize.keep_look=true",
     "stages.verify.rounds=2",
     "trainer.accelerator=cpu",
 )
@@ -74,6 +75,16 @@ def test_every_row_has_the_figures_of_frames(spot_run):
         assert row.agreement >= 0.6
         assert row.top1_minus_eager == pytest.approx(row.top1 - results.model("student QAT").top1)
     assert "hand AP50" not in (spot_run / "report.html").read_text() or results.model("model.pte").hand_ap50 is not None
+
+
+def columns(run, stage):
+    return set((run / stage / "log/metrics.csv").read_text().splitlines()[0].split(","))
+
+
+def test_the_float_net_names_crops_while_it_is_quantised(spot_run):
+    """There is no other teacher."""
+    assert "train_kd" not in columns(spot_run, "spot")
+    assert "train_kd" in columns(spot_run, "quantize")
 
 
 def test_what_int8_costs_the_look_is_measured_on_the_crops(spot_run):
@@ -213,8 +224,8 @@ def test_a_spotter_teaches_the_glance_of_another(spot_run, tmp_path, monkeypatch
     assert main([*words, "stages.quantize.keep_glance=true", "stage=[spot,quantize]"]) == 0
     (run,) = (tmp_path / "runs/spot_int8").iterdir()
     for stage in ("spot", "quantize"):
-        columns = (run / stage / "log/metrics.csv").read_text().splitlines()[0].split(",")
-        assert {"train_taught_attention", "train_taught_box", "train_taught_cell"} < set(columns), stage
+        taught = {"train_taught_attention", "train_taught_box", "train_taught_cell"}
+        assert taught < columns(run, stage), stage
 
 
 @pytest.mark.parametrize(
