@@ -104,6 +104,7 @@ class Quantize:
     def _on_crops(self, run: Run, looks: nn.Module) -> tuple[LitTask, LightningDataModule]:
         lit = LitDistill(
             model=looks,
+            # without a teacher of its own, what the student was in float
             teacher=self._teacher(run) or load_model(run.find_student()),
             num_classes=len(run.source.class_names()),
             losses=on_logits(run, self.losses),

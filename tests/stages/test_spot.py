@@ -131,9 +131,9 @@ def test_programs_hold_both_methods(spot_run):
     described, count = programs["programs/model.pte"]["methods"], len(read_results(spot_run).data.classes)
     onnx = {method: programs[f"programs/model.{method}.onnx"]["methods"][method] for method in ("look", "glance")}
     for methods in (described, programs["programs/model.tflite"]["methods"], onnx):
-        returned = {name: {out["name"]: out["shape"] for out in one["outputs"]} for name, one in methods.items()}
-        maps = {"attention": [1, 1, 12, 12], "box": [1, 4, 12, 12], "logits": [1, count, 12, 12]}
-        assert returned == {"look": {"logits": [1, count]}, "glance": maps}
+        returned = {name: [(out["name"], out["shape"]) for out in one["outputs"]] for name, one in methods.items()}
+        maps = [("attention", [1, 1, 12, 12]), ("box", [1, 4, 12, 12]), ("logits", [1, count, 12, 12])]
+        assert returned == {"look": [("logits", [1, count])], "glance": maps}
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
