@@ -37,7 +37,7 @@ def _run(given: argparse.Namespace) -> int:
     if given.command == "release":
         from openautoglm.cli.models import release_run
 
-        return release_run(given.run, given.name, given.sources)
+        return release_run(given.run, given.name, given.sources, given.weights)
     from openautoglm.cli.models import print_info, print_models
 
     return print_models() if given.command == "list" else print_info(given.model)
@@ -53,6 +53,9 @@ def _parser() -> argparse.ArgumentParser:
     release.add_argument("run", metavar="RUN", help="folder of the run")
     release.add_argument("name", metavar="NAME", help="such as openautoglm-small")
     release.add_argument("--sources", metavar="SOURCE", nargs="+", required=True, help="all that it was trained on")
+    release.add_argument(
+        "--weights", metavar="NAME_OR_FOLDER", help="the float net that was quantised, where the run trained none"
+    )
     recognize = commands.add_parser("recognize", help="the hands in pictures, a video or before a camera")
     recognize.add_argument("source", metavar="SOURCE", help="a picture, a folder of pictures, a video, or camera:0")
     recognize.add_argument("--model", metavar="NAME_OR_FOLDER", default=_MODEL, help=f"as for info (default: {_MODEL})")

@@ -44,9 +44,9 @@ def print_models() -> int:
     return OK
 
 
-def release_run(run: str, name: str, sources: Sequence[str]) -> int:
+def release_run(run: str, name: str, sources: Sequence[str], weights: str | None = None) -> int:
     """Put a finished run among the released models."""
-    artifact = release(run, name, sources=sources)
+    artifact = release(run, name, sources=sources, weights=weights)
     size_kb = sum(entry["bytes"] for entry in artifact.manifest["files"].values()) / 1e3
     print(f"{name}: {size_kb:.0f} KB in {artifact.folder}")
     return OK

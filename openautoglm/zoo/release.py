@@ -25,37 +25,48 @@ _LICENCES = {"hagrid": "HaGRID's own (from CC BY-SA 4.0)"}
 _FLOAT_STAGES = ("spot", "distill")
 
 
-def release(run: str | Path, name: str, *, sources: Sequence[str], root: Path = store.RELEASED) -> Artifact:
+def release(
+    run: str | Path,
+    name: str,
+    *,
+    sources: Sequence[str],
+    weights: str | Path | None = None,
+    root: Path = store.RELEASED,
+) -> Artifact:
     """Write ``root/name`` from a finished run.
 
     Args:
-        run: its folder; it holds ``artifact/`` and the float student it was made from.
+        run: its folder; it holds ``artifact/``.
         name: to find it by, such as ``"openautoglm-small"``.
         sources: keys of ``SOURCES``: all that the weights were trained on.
+        weights: released name or folder of the float net that the run quantised; None takes what the run trained.
         root: where releases lie.
 
     Raises:
-        ValueError: the run is not finished, a source is not known, or its weights are no half-precision numbers.
+        ValueError: the run is not finished, a source is not known, the float net is missing or another one, or its
+            weights are no half-precision numbers.
     """
     if unknown := sorted(set(sources) - SOURCES.keys()):
         raise ValueError(f"unknown sources {', '.join(unknown)}; known are {', '.join(SOURCES)}")
     folder = Path(run).expanduser()
     made = store.find(folder / "artifact")
-    original = _float_student(folder)
+    original = _float_student(folder) if weights is None else store.find(weights)
     config = {**made.config, "task": "spot" if made.config["arguments"].get("glance_size") else "classify"}
     if original.config["arguments"] != config["arguments"]:
         raise ValueError(f"{original.folder} is another net than the artifact of {folder}")
+    if original.is_quantized:
+        raise ValueError(f"{original.folder} is quantised, expected the float net, such as a run's spot/")
     manifest = {key: value for key, value in made.manifest.items() if key not in ("files", "format")}
     manifest |= {
         "name": name,
         "licence": next((_LICENCES[source] for source in sources if source in _LICENCES), "Apache-2.0"),
         "sources": {source: SOURCES[source] for source in sources},
     }
-    weights = {key: _halved(key, value) for key, value in load_file(original.weights).items()}
+    halved = {key: _halved(key, value) for key, value in load_file(original.weights).items()}
 
     def write(fresh: Path) -> None:
         store.write_json(fresh / "config.json", config)
-        save_file(weights, fresh / "model.safetensors")
+        save_file(halved, fresh / "model.safetensors")
         shutil.copytree(made.folder / "programs", fresh / "programs")
         (fresh / "README.md").write_text(cards.write_card(manifest), encoding="utf-8")
 
@@ -66,7 +77,10 @@ def _float_student(folder: Path) -> Artifact:
     for stage in _FLOAT_STAGES:
         if (folder / stage / "config.json").exists():
             return store.find(folder / stage)
-    raise ValueError(f"{folder} holds no float student: expected one of {', '.join(_FLOAT_STAGES)} in it")
+    raise ValueError(
+        f"{folder} holds no float student: expected one of {', '.join(_FLOAT_STAGES)} in it; a run that began with "
+        "init=NAME_OR_FOLDER quantised that one: name it by --weights NAME_OR_FOLDER"
+    )
 
 
 def _halved(name: str, tensor: NDArray[np.generic]) -> NDArray[np.generic]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -205,6 +206,23 @@ def test_a_run_becomes_a_release(spot_run, tmp_path, frame):
     assert again == first
     with pytest.raises(ValueError, match="unknown sources moon; known are hagrid"):
         release(spot_run, "x", sources=["moon"], root=tmp_path)
+
+
+def test_a_run_that_only_quantised_is_released_with_the_net_it_began_with(spot_run, tmp_path):
+    from openautoglm.zoo.release import release
+
+    shutil.copytree(spot_run / "artifact", tmp_path / "run/artifact")
+    with pytest.raises(ValueError, match=r"holds no float student: .* name it by --weights"):
+        release(tmp_path / "run", "x", sources=["scenes"], root=tmp_path)
+    with pytest.raises(ValueError, match="is quantised, expected the float net"):
+        release(tmp_path / "run", "x", sources=["scenes"], weights=spot_run / "quantize", root=tmp_path)
+    with pytest.raises(ValueError, match="is another net than"):
+        release(tmp_path / "run", "x", sources=["scenes"], weights="openautoglm-nano", root=tmp_path)
+    whole, begun = (
+        release(run, name, sources=["scenes"], weights=weights, root=tmp_path)
+        for run, name, weights in ((spot_run, "a", None), (tmp_path / "run", "b", spot_run / "spot"))
+    )
+    assert whole.weights.read_bytes() == begun.weights.read_bytes()
 
 
 def test_a_run_on_frames_trains_no_teacher(place, capsys):
