@@ -247,6 +247,7 @@ def released(model, monkeypatch):
          "latency_ms": {"median": 0.456}},
     ]  # fmt: skip
     facts = {"figures": figures, "data": {"name": "squares"}, "licence": "Apache-2.0", "command": "paint them"}
+    facts["device"] = {"cpu": "Abacus 3", "int8": "beads"}
     store.write_json(model / "manifest.json", manifest | facts)
     monkeypatch.setattr(store, "RELEASED", model.parent)
     yield model.name
@@ -262,6 +263,7 @@ def test_list_and_recognize_by_name(released, photos, capsys):
     assert main(["list"]) == 0
     out = capsys.readouterr().out
     assert all(word in out for word in ("colours-small", "spot", "12", "87.5", "0.46", "squares", "Apache-2.0"))
+    assert f"ms on Abacus 3, INT8 by beads: {released}" in out
     assert recognize(photos, model=released) == 0
 
 

@@ -121,6 +121,20 @@ def test_readme_shows_what_is_shown_and_searched():
     assert f"{recall[0]}, {recall[1]} and {recall[2]} % of all" in told
 
 
+def test_the_guide_to_phones_shows_what_int8_saves_on_avx2():
+    told = " ".join((ROOT / "docs/phone.md").read_text(encoding="utf-8").split())
+    rows = json.loads((STUDIES / "spotters_latency_avx2.json").read_text(encoding="utf-8"))["rows"]
+    said = []
+    for file in ("pte", "tflite", "onnx"):
+        int8, floating = (
+            [rows[f"openautoglm-{size}/{kind}.{file}"]["median"] for size in SIZES] for kind in ("model", "float")
+        )
+        ratios = [one / other for one, other in zip(int8, floating, strict=True)]
+        said.append(f"{min(ratios):.2f} to {max(ratios):.2f}")
+    assert f"take {said[0]} times as long as in float in ExecuTorch" in told
+    assert f"{said[1]} in LiteRT and {said[2]} in ONNX Runtime" in told
+
+
 def _compared(study):
     """Rows of a run of compare.py, our own by size."""
     rows = json.loads((STUDIES / f"{study}.json").read_text(encoding="utf-8"))["rows"]

@@ -16,6 +16,13 @@ PACKAGES = (
     "executorch", "litert-torch", "ai-edge-litert", "onnx", "onnxscript", "onnxruntime",
 )  # fmt: skip
 
+_INT8 = {
+    "avx512_vnni": "AVX512 VNNI", "avx_vnni": "AVX VNNI", "avx512bw": "AVX512", "avx2": "AVX2",
+    "i8mm": "I8MM", "asimddp": "dot product", "asimd": "NEON",
+}  # fmt: skip
+"""Instructions for products of INT8 as Linux names them, the fastest of each family first; between two of them lies a
+factor of two or more."""
+
 
 def collect_versions() -> dict[str, str]:
     """Versions of Python and of every package that can change a figure; what is not installed is left out."""
@@ -29,8 +36,24 @@ def collect_versions() -> dict[str, str]:
 
 
 def collect_device(*, num_threads: int | None, accelerator: str) -> DeviceResult:
-    """The processor and how many of its cores this process may use."""
-    return DeviceResult(cpu=_cpu_name(), num_cores=num_cores(), num_threads=num_threads, accelerator=accelerator)
+    """The processor, what it computes INT8 by, and how many of its cores this process may use."""
+    try:
+        cpuinfo = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        cpuinfo = ""
+    return DeviceResult(
+        cpu=_said(cpuinfo, "model name") or platform.processor() or platform.machine() or None,
+        int8=int8_instructions(cpuinfo),
+        num_cores=num_cores(),
+        num_threads=num_threads,
+        accelerator=accelerator,
+    )
+
+
+def int8_instructions(cpuinfo: str) -> str | None:
+    """The fastest instructions for products of INT8 that Linux' ``/proc/cpuinfo`` names; None where it names none."""
+    known = (_said(cpuinfo, "flags") or _said(cpuinfo, "Features") or "").split()
+    return next((name for flag, name in _INT8.items() if flag in known), None)
 
 
 def collect_commit() -> str | None:
@@ -55,10 +78,7 @@ def _git(folder: Path, *arguments: str) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def _cpu_name() -> str | None:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        lines = []
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, None) or platform.processor() or platform.machine() or None
+def _said(cpuinfo: str, key: str) -> str | None:
+    """What the first processor of ``/proc/cpuinfo`` says of something."""
+    lines = (line.partition(":") for line in cpuinfo.splitlines())
+    return next((value.strip() for name, _, value in lines if name.strip() == key and value.strip()), None)

@@ -52,9 +52,10 @@ class DataResult:
 
 @dataclass(frozen=True)
 class DeviceResult:
-    """Where it was measured."""
+    """Where it was measured. ``int8``: the processor's fastest instructions for products of INT8, like ``"AVX2"``."""
 
     cpu: str | None = None
+    int8: str | None = None
     num_cores: int | None = None
     num_threads: int | None = None
     accelerator: str | None = None

@@ -38,9 +38,13 @@ def print_models() -> int:
     console = Console(highlight=False)
     console.print(table)
     # below: beside the figures it would fold every row at 80 columns
-    for licence in dict.fromkeys(model.licence for model in models if model.licence):
-        names = ", ".join(model.name for model in models if model.licence == licence)
-        console.print(f"[dim]{escape(licence)}: {escape(names)}[/]", soft_wrap=True)
+    for what, known in (
+        ("ms on ", {model.name: model.measured_on for model in models}),
+        ("", {model.name: model.licence for model in models}),
+    ):
+        for text in dict.fromkeys(filter(None, known.values())):
+            names = ", ".join(name for name, said in known.items() if said == text)
+            console.print(f"[dim]{what}{escape(text)}: {escape(names)}[/]", soft_wrap=True)
     return OK
 
 

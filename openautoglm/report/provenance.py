@@ -41,6 +41,7 @@ def origin(results: Results) -> Html:
     device = results.device
     machine = {
         "Processor": device.cpu if device else None,
+        "INT8 by": device.int8 if device else None,
         "Cores": _number(device.num_cores if device else None),
         "Threads in training": _number(device.num_threads if device else None),
         "Accelerator": device.accelerator if device else None,

@@ -185,6 +185,7 @@ def _origin(run: Run, results: Results) -> dict[str, Any]:
         "seed": run.seed,
         "data": to_plain(results.data),
         "versions": results.versions,
+        "device": to_plain(results.device),
         "commit": results.commit,
     }
 

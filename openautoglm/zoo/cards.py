@@ -31,7 +31,7 @@ def write_card(manifest: dict[str, Any]) -> str:
         "|---" * len(columns) + "|",
         *[_row(row, on_frames=on_frames) for row in manifest["figures"]],
         "",
-        _judged(manifest),
+        " ".join([_judged(manifest), *_timed(manifest)]),
         "",
         *([_found_by(manifest), ""] if spotter else []),
         *_sources(manifest),
@@ -48,6 +48,20 @@ def write_card(manifest: dict[str, Any]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def measured_on(manifest: dict[str, Any]) -> str | None:
+    """The processor that its milliseconds were measured on, and what that computes INT8 by; None if it does not say."""
+    device = manifest.get("device") or {}
+    if not device.get("cpu"):
+        return None
+    return f"{device['cpu']}, INT8 by {device['int8']}" if device.get("int8") else str(device["cpu"])
+
+
+def _timed(manifest: dict[str, Any]) -> list[str]:
+    """Whose milliseconds they are; nothing if the manifest does not say."""
+    machine = measured_on(manifest)
+    return [] if machine is None else [f"Milliseconds: medians on {machine}."]
 
 
 def _judged(manifest: dict[str, Any]) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from openautoglm.types import Artifact
 from openautoglm.zoo import store
+from openautoglm.zoo.cards import measured_on
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +23,7 @@ class ModelInfo:
         size_kb: of its first INT8 program; None if it was not exported.
         top1: accuracy of that program on test, 0 to 1.
         latency_ms: median of that program, one picture.
+        measured_on: processor that this was measured on, and what that computes INT8 by; None if it is not known.
         data: name of what it was trained on.
         licence: of the weights; None if the manifest does not say.
     """
@@ -34,6 +36,7 @@ class ModelInfo:
     size_kb: float | None
     top1: float | None
     latency_ms: float | None
+    measured_on: str | None
     data: str | None
     licence: str | None
 
@@ -62,6 +65,7 @@ def describe(artifact: Artifact, *, name: str | None = None) -> ModelInfo:
         size_kb=figures.get("size_kb"),
         top1=figures.get("top1"),
         latency_ms=(figures.get("latency_ms") or {}).get("median"),
+        measured_on=measured_on(manifest),
         data=(manifest.get("data") or {}).get("name"),
         licence=manifest.get("licence"),
     )

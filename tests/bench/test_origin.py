@@ -1,6 +1,8 @@
 import platform
 import subprocess
 
+import pytest
+
 import openautoglm
 from openautoglm.bench import origin
 
@@ -13,6 +15,21 @@ def test_versions_and_device():
     assert device.num_cores >= 1
     assert device.cpu
     assert (device.num_threads, device.accelerator) == (1, "cpu")
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "expected"),
+    [
+        ("processor\t: 0\nflags\t\t: fpu avx2 avx512bw avx512_vnni\n", "AVX512 VNNI"),
+        ("model name\t: avx512_vnni\nflags\t\t: fpu avx avx2 fma\nflags\t\t: avx_vnni\n", "AVX2"),
+        ("Features\t: fp asimd evtstrm asimddp\n", "dot product"),
+        ("Features\t: fp asimd evtstrm\n", "NEON"),
+        ("flags\t\t: fpu sse2\n", None),
+        ("", None),
+    ],
+)
+def test_int8_instructions(cpuinfo, expected):
+    assert origin.int8_instructions(cpuinfo) == expected
 
 
 def git(folder, *arguments):

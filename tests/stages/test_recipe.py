@@ -107,6 +107,7 @@ def test_card_names_data_and_figures(tiny_run):
     card = (tiny_run / "artifact" / "README.md").read_text()
     assert "`synthetic`" in card
     assert "model.tflite" in card
+    assert "the judged ones chose nothing. Milliseconds: medians on " in card
 
 
 def test_a_report_is_named_from_where_one_stands(beside, tiny_run):
