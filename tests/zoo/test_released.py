@@ -6,12 +6,16 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from openautoglm import AutoModel, Recognizer, SyntheticGestures, list_models
 from openautoglm.bench.detection import score_frames
 from openautoglm.data.splits import align_frames
 from openautoglm.data.synthetic.scenes import SyntheticScenes
+from openautoglm.runtime.geometry import letterbox
+from openautoglm.runtime.methods import LOOK, open_methods
+from openautoglm.runtime.pixels import as_input
 from openautoglm.types import Artifact
 from openautoglm.zoo import store
 from openautoglm.zoo.release import SOURCES
@@ -68,6 +72,17 @@ class TestReleased:
         model = AutoModel.from_pretrained(name)
         num_bytes = sum(p.numel() * 4 for p in model.parameters())
         assert store.find(name).weights.stat().st_size < 0.6 * num_bytes
+
+    def test_float_weights_name_what_the_program_names(self, name, crops):
+        """On hands that neither has seen they agree less than on photographs; random weights agree on a twentieth."""
+        model, look = AutoModel.from_pretrained(name).eval(), open_methods(store.find(name), "litert", 1)[LOOK]
+        same = []
+        for row in range(60):
+            picture = Image.fromarray(np.array(crops.images[row]))
+            image = as_input(picture, letterbox(*picture.size, look.input_shape[-1]))
+            with torch.inference_mode():
+                same.append(int(model(torch.from_numpy(image)).argmax()) == int(look.run(image).argmax()))
+        assert np.mean(same) >= 0.7
 
     def test_names_or_finds_rendered_hands(self, name, scenes, crops):
         """No released net has seen these hands; one with random weights names and finds next to none."""
