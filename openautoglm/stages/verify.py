@@ -13,6 +13,7 @@ from typing import Any
 
 from openautoglm.artifacts import build_model
 from openautoglm.bench.latency import Latency, measure
+from openautoglm.bench.origin import collect_device
 from openautoglm.bench.result import ExitsResult, ModelResult, Results, to_plain
 from openautoglm.data.hands import crops_of
 from openautoglm.models import Exportable
@@ -185,7 +186,8 @@ def _origin(run: Run, results: Results) -> dict[str, Any]:
         "seed": run.seed,
         "data": to_plain(results.data),
         "versions": results.versions,
-        "device": to_plain(results.device),
+        # of the programs' milliseconds: a training may have run elsewhere, and each says its own threads
+        "device": to_plain(collect_device(num_threads=None, accelerator="cpu")),
         "commit": results.commit,
     }
 
